@@ -1,0 +1,12 @@
+/* The host's file system, as policy_compile() asks for it. */
+#ifndef SRT_LAUNCHER_HOSTFS_H
+#define SRT_LAUNCHER_HOSTFS_H
+
+#include "policy/compile.h"
+
+/* Callbacks that use realpath-like walks and bounded directory scans (at most
+ * 100 000 entries and 2 s for one glob).  `home` and `cwd` are borrowed. */
+void launcher_hostfs_init(struct policy_host *ret, const char *home,
+                          const char *cwd);
+
+#endif

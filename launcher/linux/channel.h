@@ -1,0 +1,110 @@
+/*
+ * Messages between supervisor and launcher over one AF_UNIX SOCK_SEQPACKET
+ * pair.  Both ends are ours, and the sandbox cannot reach either; lengths are
+ * checked all the same.
+ *
+ * The supervisor never waits for the launcher: it parks the notified call in a
+ * slot, sends {slot, generation}, and goes on.  An answer whose generation is
+ * no longer that of the slot is dropped.  Neither side ever blocks on send:
+ * what does not fit is queued (sup: serve.c, launcher: session.c).
+ */
+#ifndef SRT_LAUNCHER_LINUX_CHANNEL_H
+#define SRT_LAUNCHER_LINUX_CHANNEL_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "base/fd.h"
+
+enum channel_type {
+    /* supervisor -> launcher, while starting */
+    CHANNEL_FAILED = 1, /* text[0]: why; the supervisor ends */
+    CHANNEL_SOCKETS,    /* fds, in the order of enum channel_socket */
+    CHANNEL_MASK,       /* fds[0]: /dev/fuse of the mounted mask superblock */
+    CHANNEL_NAMESPACES, /* fds: user, mount (for masking again) */
+    CHANNEL_READY,      /* all set; "go" was given to srt-init */
+    /* supervisor -> launcher, serving */
+    CHANNEL_REFUSED, /* a refused call; answered by CHANNEL_ANSWER */
+    CHANNEL_CONNECT, /* a TCP connect to judge (and dial if blocking) */
+    CHANNEL_CANCEL,  /* the caller gave up or died: forget slot */
+    CHANNEL_TUNNEL,  /* fds[0]: the accepted end; slot as in CONNECT */
+    CHANNEL_WARNING, /* text[0] */
+    /* launcher -> supervisor */
+    CHANNEL_MASK_SERVED, /* the mask thread answers requests from now on */
+    CHANNEL_ANSWER,      /* error: the errno for the refused call */
+    CHANNEL_VERDICT,     /* error: 0 admitted (non-blocking: go on), or errno */
+    CHANNEL_DIALED,      /* error: 0 upstream is connected, or errno */
+};
+
+/* The sockets that the supervisor makes inside and the launcher serves. */
+enum channel_socket {
+    CHANNEL_DNS_UDP4,
+    CHANNEL_DNS_UDP6, /* a closed place is /dev/null: the host has no IPv6 */
+    CHANNEL_DNS_TCP4,
+    CHANNEL_DNS_TCP6,
+    CHANNEL_HTTP4,  /* 127.0.0.1, port in channel_msg.port[0] */
+    CHANNEL_SOCKS4, /* 127.0.0.1, port in channel_msg.port[1] */
+    CHANNEL_REPORT, /* /dev/srt/report: the shim's reports at level preload */
+    CHANNEL_DIAG,   /* NETLINK_SOCK_DIAG of the sandbox's namespace */
+    CHANNEL_SOCKET_COUNT
+};
+
+/* What the launcher must ask the host about a refused call (hostcheck.c). */
+enum channel_check {
+    CHANNEL_CHECK_NONE,   /* refused whatever the host thinks */
+    CHANNEL_CHECK_OPEN,   /* open for writing, O_CREAT per flags; truncate */
+    CHANNEL_CHECK_CREATE, /* mkdir, mknod, symlink, link target, bind */
+    CHANNEL_CHECK_REMOVE, /* unlink, rmdir (AT_REMOVEDIR in flags) */
+    CHANNEL_CHECK_RENAME,
+    CHANNEL_CHECK_LINK,
+    CHANNEL_CHECK_META,   /* chmod, chown, utimens, xattr, setflags */
+};
+
+enum { CHANNEL_TEXTS = 5, CHANNEL_TEXT_BYTES = 4 * 4096 };
+
+union channel_addr {
+    struct sockaddr sa;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+struct channel_msg {
+    uint32_t type; /* enum channel_type */
+    uint32_t slot;
+    uint64_t generation;
+    int32_t tid;   /* host thread id of the caller; 0: none */
+    int32_t error; /* errno, or 0 */
+    int32_t nr;    /* system call number */
+    int32_t op;    /* enum events_op */
+    int32_t check; /* enum channel_check */
+    int32_t flags; /* open, rename or AT_ flags of the call */
+    int32_t nonblocking;
+    uint16_t port[2];
+    uint64_t dev, ino; /* of the parent directory in text[0] */
+    union channel_addr addr;
+    /* Strings, each NUL-terminated in `bytes`, in this order; absent: "".
+     * REFUSED: parent dir, name, second parent, second name, as requested. */
+    uint32_t text_len; /* bytes used */
+    char bytes[CHANNEL_TEXT_BYTES + CHANNEL_TEXTS];
+};
+
+/* Clear everything but `bytes`. */
+void channel_msg_init(struct channel_msg *m, enum channel_type type,
+                      uint32_t slot, uint64_t generation);
+/* Append the next string.  False: it does not fit. */
+bool channel_msg_add(struct channel_msg *m, const char *text);
+/* String i, "" when absent. */
+const char *channel_msg_text(const struct channel_msg *m, size_t i);
+
+/* Returns 0 or an errno (EAGAIN with MSG_DONTWAIT); sends only used bytes. */
+int channel_send(int sock, const struct channel_msg *m, const int *fds,
+                 size_t nfds, int flags) SRT_MUST_CHECK;
+/* Returns 1 for a valid message, 0 at end of file, -1 with errno; a malformed
+ * one is EBADMSG.  fds as in srt_fd_recv(). */
+int channel_recv(int sock, struct channel_msg *m, int *fds, size_t *ret_nfds,
+                 int flags) SRT_MUST_CHECK;
+
+#endif

@@ -1,0 +1,123 @@
+/*
+ * The supervisor: a fork of the launcher (no exec, before any thread) that
+ * lives in the sandbox's user, network and mount namespaces, outside its pid
+ * namespace.  It mounts the plan, makes the network, then answers every
+ * notified call.  It never trusts the caller: memory is read once, what was
+ * judged is what is acted on.
+ */
+#ifndef SRT_LAUNCHER_LINUX_SUPERVISOR_SUPERVISOR_H
+#define SRT_LAUNCHER_LINUX_SUPERVISOR_SUPERVISOR_H
+
+#include <linux/seccomp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "launcher/linux/channel.h"
+#include "launcher/linux/plan.h"
+#include "policy/image.h"
+
+/* What the launcher gives to its fork.  Descriptors become the supervisor's. */
+struct sup_config {
+    const struct policy_image *image;
+    const struct policy *policy;
+    const struct plan *plan;
+    int launcher;  /* channel socket */
+    int init;      /* socket to srt-init */
+    int info;      /* bwrap's --info-fd, reading end */
+    pid_t launcher_pid; /* its death is ours */
+    bool listener; /* false at level preload */
+    bool fuse;     /* false: plain masks only (no /dev/fuse, or forced off) */
+    bool ipv6;     /* the host has IPv6 */
+};
+
+/* Run until the sandbox or the launcher is gone.  Never returns: _exit(0), or
+ * _exit(125) after CHANNEL_FAILED. */
+_Noreturn void sup_main(const struct sup_config *config);
+
+/* ---- between the files of supervisor/ ---- */
+
+/* State of the one supervisor.  Opened by start.c, read by everyone. */
+struct sup {
+    const struct sup_config *config;
+    const struct policy_image *image;
+    int listener;  /* seccomp notification */
+    int proc;      /* O_PATH of the host's /proc; also the working directory */
+    int channel;   /* socket to the launcher */
+    uint64_t netns_cookie; /* SO_NETNS_COOKIE of the sandbox's namespace */
+    pid_t init;    /* host pid of the sandbox's pid 1 */
+};
+
+/* A notified call that waits for the launcher. */
+enum sup_slot_kind { SUP_SLOT_FREE, SUP_SLOT_REFUSED, SUP_SLOT_CONNECT };
+
+/* Most calls that may wait at once; one more is answered EAGAIN. */
+#define SUP_SLOTS_MAX 4096
+
+struct sup_slot {
+    enum sup_slot_kind kind;
+    uint64_t generation; /* differs for each use of the slot */
+    uint64_t id;         /* notification id; 0: the call was interrupted and
+                            its restart is awaited */
+    pid_t tid;
+    void *state;         /* sockets.c: the connect at hand (owned by it) */
+};
+
+/* serve.c: slots, answers, the queue to the launcher. */
+struct sup_slot *sup_slot_new(struct sup *s, enum sup_slot_kind kind,
+                              uint64_t id, pid_t tid); /* NULL: full */
+void sup_slot_free(struct sup *s, struct sup_slot *slot);
+uint32_t sup_slot_number(const struct sup *s, const struct sup_slot *slot);
+/* Queue a message to the launcher; fds are duplicated if it must wait. */
+void sup_send(struct sup *s, const struct channel_msg *m, const int *fds,
+              size_t nfds);
+/* Answer a notification: error 0 with value, or an errno. */
+void sup_answer(struct sup *s, uint64_t id, int error, int64_t value);
+/* Let the call go on in the kernel.  Never for connect. */
+void sup_continue(struct sup *s, uint64_t id);
+/* Is the notification still that of a living, waiting caller? */
+bool sup_valid(struct sup *s, uint64_t id);
+
+/* files.c, sockets.c: one notified call.  Each answers it, continues it, or
+ * leaves it in a slot. */
+void sup_files_call(struct sup *s, const struct seccomp_notif *n);
+void sup_sockets_call(struct sup *s, const struct seccomp_notif *n);
+/* An answer from the launcher for a slot of that kind. */
+void sup_files_answer(struct sup *s, struct sup_slot *slot,
+                      const struct channel_msg *m);
+void sup_sockets_answer(struct sup *s, struct sup_slot *slot,
+                        const struct channel_msg *m);
+/* Called about every 20 ms while a SUP_SLOT_CONNECT exists: signals of parked
+ * callers, their time-outs, their death. */
+void sup_sockets_tick(struct sup *s);
+
+/* A refused call of any kind goes to the launcher, which asks the host,
+ * records, and answers.  `m` is filled but for slot and generation. */
+void sup_refuse(struct sup *s, const struct seccomp_notif *n,
+                struct channel_msg *m);
+
+/* caller.c: the caller's memory, descriptors and paths, read once. */
+
+/* Copy len bytes at `address` of thread tid.  Returns 0, EFAULT, or EPERM when
+ * the caller cannot be inspected. */
+int sup_caller_read(pid_t tid, uint64_t address, void *out, size_t len);
+/* A string with its NUL, at most size bytes: 0, EFAULT, ENAMETOOLONG, EPERM. */
+int sup_caller_string(pid_t tid, uint64_t address, char *out, size_t size);
+/* The caller's descriptor, ours now (pidfd_getfd(2)); -1 with errno. */
+int sup_caller_fd(pid_t tid, int fd);
+/* O_PATH of /proc/tid/NAME ("cwd", "root", "fd/3"); -1 with errno. */
+int sup_caller_open(const struct sup *s, pid_t tid, const char *name);
+/*
+ * Resolve `path` against dirfd as the caller would, in the sandbox's mounts:
+ * the parent directory as an O_PATH descriptor and the last component.
+ *
+ * @follow: a last component that is a symlink is followed (up to 40)
+ * Returns 0 and sets *ret_parent (owned), name; or the errno of the step that
+ * failed.  name is "" for "/" and ends in no slash.
+ */
+int sup_caller_resolve(struct sup *s, pid_t tid, int dirfd, const char *path,
+                       bool follow, int *ret_parent, char *name, size_t size);
+/* The real path of a descriptor of ours, as seen inside: 0 or errno. */
+int sup_real_path(const struct sup *s, int fd, char *out, size_t size);
+
+#endif

@@ -2,9 +2,9 @@
 #ifndef SRT_BASE_ERROR_H
 #define SRT_BASE_ERROR_H
 
-#define SRT_MUST_CHECK __attribute__((warn_unused_result))
+#define SRT_MUST_CHECK        __attribute__((warn_unused_result))
 #define SRT_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
-#define SRT_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define SRT_ARRAY_LEN(a)      (sizeof(a) / sizeof((a)[0]))
 
 /* What went wrong, coarsely enough for an exit code or a protocol reply. */
 enum srt_rc {

@@ -9,7 +9,7 @@
 /* An address.  IPv4 carried in IPv6 (v4-mapped, NAT64 64:ff9b::/96, 6to4) is
  * kept as it was written in `bytes`; policy_addr_meant() gives the IPv4. */
 struct policy_addr {
-    uint8_t family; /* 4 or 6; 0: no address */
+    uint8_t family;    /* 4 or 6; 0: no address */
     uint8_t bytes[16]; /* network order; the first 4 for family 4 */
 };
 

@@ -35,11 +35,11 @@ struct policy_host {
 /* One concrete place of the host that some entry names, after symlinks and
  * globs: what a mount plan is made of. */
 struct policy_place {
-    const char *path;       /* real; lives in the compiled policy */
-    const char *rule;       /* pointer of the entry */
-    enum policy_list list;  /* DENY_READ, ALLOW_READ, ALLOW_WRITE, DENY_WRITE */
+    const char *path;      /* real; lives in the compiled policy */
+    const char *rule;      /* pointer of the entry */
+    enum policy_list list; /* DENY_READ, ALLOW_READ, ALLOW_WRITE, DENY_WRITE */
     enum policy_kind kind;
-    bool protected_name;    /* from the table of protected names, not a list */
+    bool protected_name; /* from the table of protected names, not a list */
 };
 
 struct policy {

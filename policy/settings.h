@@ -40,21 +40,25 @@ struct policy_pairs {
 };
 
 enum policy_tmp { POLICY_TMP_AUTO, POLICY_TMP_HOST };
+
 enum policy_protect {
     POLICY_PROTECT_DEFAULT,
     POLICY_PROTECT_EXISTING,
     POLICY_PROTECT_NONE,
 };
+
 enum policy_inherit {
     POLICY_INHERIT_ALL,
     POLICY_INHERIT_NONE,
     POLICY_INHERIT_LISTED,
 };
+
 enum policy_proxy_env {
     POLICY_PROXY_ENV_AUTO,
     POLICY_PROXY_ENV_ALWAYS,
     POLICY_PROXY_ENV_NEVER,
 };
+
 /* Weakest first, so that levels compare with <. */
 enum policy_level {
     POLICY_LEVEL_LANDLOCK,
@@ -81,8 +85,8 @@ enum policy_list {
 
 struct policy_settings {
     struct srt_arena arena;
-    const char *path;  /* NULL: the built-in policy */
-    char sha256[65];   /* of the file's bytes, hex; "" for the built-in one */
+    const char *path; /* NULL: the built-in policy */
+    char sha256[65];  /* of the file's bytes, hex; "" for the built-in one */
     struct policy_texts lists[POLICY_LISTS];
     struct policy_pairs env_set;
     struct policy_pairs ignore; /* command pattern -> one text, repeated */
@@ -94,7 +98,7 @@ struct policy_settings {
     enum policy_inherit inherit;
     enum policy_proxy_env proxy_env;
     enum policy_level minimum_level;
-    const char *bwrap_path;       /* absolute, or NULL */
+    const char *bwrap_path;         /* absolute, or NULL */
     struct policy_texts no_meaning; /* accepted keys without a meaning here */
 };
 
@@ -121,8 +125,8 @@ enum srt_rc policy_settings_parse(const char *name, const char *bytes,
  * "option:--allow-write/N".  SRT_E_CONFIG when the value is not valid there. */
 enum srt_rc policy_settings_add(struct policy_settings *s,
                                 enum policy_list list, const char *option,
-                                const char *value, struct srt_err *err)
-    SRT_MUST_CHECK;
+                                const char *value,
+                                struct srt_err *err) SRT_MUST_CHECK;
 
 /* The settings in full as a JSON file that loads to the same (check
  * --effective). */

@@ -41,14 +41,14 @@ struct proxy_timer {
     struct proxy_loop *loop;
 };
 
-enum srt_rc proxy_loop_new(struct proxy_loop **ret, struct srt_err *err)
-    SRT_MUST_CHECK;
+enum srt_rc proxy_loop_new(struct proxy_loop **ret,
+                           struct srt_err *err) SRT_MUST_CHECK;
 void proxy_loop_free(struct proxy_loop *l);
 
 /* Start watching fd (non-blocking).  SRT_E_SYS when the kernel refuses. */
 enum srt_rc proxy_loop_add(struct proxy_loop *l, struct proxy_watch *w, int fd,
-                           unsigned interest, struct srt_err *err)
-    SRT_MUST_CHECK;
+                           unsigned interest,
+                           struct srt_err *err) SRT_MUST_CHECK;
 /* Change what is watched; no call is made when nothing changes. */
 void proxy_loop_set(struct proxy_watch *w, unsigned interest);
 /* Stop watching; the descriptor stays the owner's.  No-op if not added. */
@@ -72,8 +72,8 @@ uint64_t proxy_loop_now(const struct proxy_loop *l);
 
 /* Run until proxy_loop_stop(); one iteration with proxy_loop_step(), which
  * waits at most max_wait_ms (-1: no bound). */
-enum srt_rc proxy_loop_run(struct proxy_loop *l, struct srt_err *err)
-    SRT_MUST_CHECK;
+enum srt_rc proxy_loop_run(struct proxy_loop *l,
+                           struct srt_err *err) SRT_MUST_CHECK;
 enum srt_rc proxy_loop_step(struct proxy_loop *l, int max_wait_ms,
                             struct srt_err *err) SRT_MUST_CHECK;
 void proxy_loop_stop(struct proxy_loop *l);

@@ -30,22 +30,22 @@ enum proxy_via {
 /* Who stands behind a request, as far as the listener tells. */
 struct proxy_client {
     enum proxy_via via;
-    pid_t tid;      /* host thread id; 0: find it by the port below */
-    int family;     /* AF_INET, AF_INET6: of the client's socket inside */
-    int proto;      /* IPPROTO_UDP, IPPROTO_TCP */
-    uint16_t port;  /* local port of the client inside, host order */
+    pid_t tid;     /* host thread id; 0: find it by the port below */
+    int family;    /* AF_INET, AF_INET6: of the client's socket inside */
+    int proto;     /* IPPROTO_UDP, IPPROTO_TCP */
+    uint16_t port; /* local port of the client inside, host order */
 };
 
 /* A refusal, told before it is answered. */
 struct proxy_refusal {
     struct proxy_client client;
-    const char *host;     /* canonical name or address, as asked; untrusted
+    const char *host; /* canonical name or address, as asked; untrusted
                              bytes if malformed */
-    uint16_t port;        /* 0: a look-up */
+    uint16_t port;    /* 0: a look-up */
     struct policy_addr address; /* family 0: not known */
-    const char *call;     /* "connect", "CONNECT", "GET", "A", "AAAA" ... */
+    const char *call; /* "connect", "CONNECT", "GET", "A", "AAAA" ... */
     struct policy_decision decision;
-    int err;              /* errno that the program will see; 0: none */
+    int err; /* errno that the program will see; 0: none */
 };
 
 struct proxy_ops {
@@ -75,14 +75,14 @@ enum srt_rc proxy_new(struct proxy_loop *loop, const struct proxy_options *o,
 void proxy_free(struct proxy *p);
 
 /* Serve a listener made inside; the descriptor becomes the proxy's. */
-enum srt_rc proxy_serve_dns_udp(struct proxy *p, int fd, struct srt_err *err)
-    SRT_MUST_CHECK;
-enum srt_rc proxy_serve_dns_tcp(struct proxy *p, int fd, struct srt_err *err)
-    SRT_MUST_CHECK;
-enum srt_rc proxy_serve_http(struct proxy *p, int fd, struct srt_err *err)
-    SRT_MUST_CHECK;
-enum srt_rc proxy_serve_socks(struct proxy *p, int fd, struct srt_err *err)
-    SRT_MUST_CHECK;
+enum srt_rc proxy_serve_dns_udp(struct proxy *p, int fd,
+                                struct srt_err *err) SRT_MUST_CHECK;
+enum srt_rc proxy_serve_dns_tcp(struct proxy *p, int fd,
+                                struct srt_err *err) SRT_MUST_CHECK;
+enum srt_rc proxy_serve_http(struct proxy *p, int fd,
+                             struct srt_err *err) SRT_MUST_CHECK;
+enum srt_rc proxy_serve_socks(struct proxy *p, int fd,
+                              struct srt_err *err) SRT_MUST_CHECK;
 
 /*
  * A routed connection, named by the caller's id until it is a tunnel:

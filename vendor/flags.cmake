@@ -32,6 +32,10 @@ if(SRT_WERROR)
   target_compile_options(srt_flags INTERFACE -Werror)
 endif()
 
+if(SRT_FUZZ)
+  set(SRT_SANITIZE address,undefined)
+  target_compile_options(srt_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 if(SRT_SANITIZE)
   target_compile_options(srt_flags INTERFACE -fsanitize=${SRT_SANITIZE}
     -fno-sanitize-recover=all -fno-omit-frame-pointer -g -O1)
@@ -61,4 +65,6 @@ target_compile_options(srt_product INTERFACE
 # srt-init: no PIE, so that it starts without relocating itself.
 add_library(srt_init_flags INTERFACE)
 target_link_libraries(srt_init_flags INTERFACE srt_flags srt_product)
-target_link_options(srt_init_flags INTERFACE -static)
+if(NOT SRT_SANITIZE)
+  target_link_options(srt_init_flags INTERFACE -static -no-pie)
+endif()

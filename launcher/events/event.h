@@ -44,7 +44,7 @@ struct events_process {
     char argv[2048]; /* words separated by NUL */
     size_t argv_len;
     char cwd[1024];
-    char caller[256]; /* annotation: "module+0x1234", "" */
+    char caller[256];     /* annotation: "module+0x1234", "" */
     char requested[1024]; /* annotation: what the code asked for, "" */
 };
 
@@ -59,9 +59,9 @@ struct events_violation {
     const char *call;      /* "openat", or NULL */
     const char *rule;
     const char *reason;
-    int err;          /* errno that the program gets; 0: none (an HTTP 403) */
-    bool probe;       /* class "probe", else "refused" */
-    bool uncertain;   /* "certain": false */
+    int err;        /* errno that the program gets; 0: none (an HTTP 403) */
+    bool probe;     /* class "probe", else "refused" */
+    bool uncertain; /* "certain": false */
     bool caller_died;
     const char *hint;   /* or NULL */
     const char *change; /* JSON array text, or NULL */

@@ -46,6 +46,7 @@ struct events_start {
     const char *const *argv; /* NULL-terminated */
     const char *cwd;
 };
+
 void events_store_start(struct events_store *s, const struct events_start *st);
 
 /* Returns after the event is recorded (or folded, or ignored). */

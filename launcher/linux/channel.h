@@ -60,7 +60,7 @@ enum channel_check {
     CHANNEL_CHECK_REMOVE, /* unlink, rmdir (AT_REMOVEDIR in flags) */
     CHANNEL_CHECK_RENAME,
     CHANNEL_CHECK_LINK,
-    CHANNEL_CHECK_META,   /* chmod, chown, utimens, xattr, setflags */
+    CHANNEL_CHECK_META, /* chmod, chown, utimens, xattr, setflags */
 };
 
 enum { CHANNEL_TEXTS = 5, CHANNEL_TEXT_BYTES = 4 * 4096 };

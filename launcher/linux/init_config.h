@@ -18,7 +18,7 @@
 
 #include <stdint.h>
 
-#define INIT_CONFIG_MAGIC 0x54494e49u /* "INIT" */
+#define INIT_CONFIG_MAGIC   0x54494e49u /* "INIT" */
 #define INIT_CONFIG_SIGNALS 65
 
 /* All offsets are bytes from the start of the memfd; strings NUL-terminated.
@@ -39,7 +39,7 @@ struct init_config {
                                      command, as srt was started */
     uint64_t signals_blocked;
     uint32_t umask;
-    uint32_t new_session_leader;  /* reserved, 0 */
+    uint32_t new_session_leader;     /* reserved, 0 */
     uint64_t nofile_cur, nofile_max; /* RLIMIT_NOFILE as srt was started */
 };
 

@@ -24,10 +24,10 @@ struct plan_region {
     const char *rule; /* the entry that decided; borrowed */
     enum plan_access access;
     bool dir;
-    bool pinned;    /* must keep its name: a mount of its own even where the
+    bool pinned; /* must keep its name: a mount of its own even where the
                        access equals the parent's (protected files, ancestors
                        of denied places inside writable ones) */
-    int parent;     /* index of the nearest region above, -1: the root, which
+    int parent;  /* index of the nearest region above, -1: the root, which
                        is readable */
 };
 

@@ -15,8 +15,8 @@ enum srt_rc route_new(struct session *s, struct route **ret,
                       struct srt_err *err) SRT_MUST_CHECK;
 /* CHANNEL_SOCKETS: give the listeners to the proxy.  Takes the fds. */
 enum srt_rc route_sockets(struct route *r, const struct channel_msg *m,
-                          int *fds, size_t nfds, struct srt_err *err)
-    SRT_MUST_CHECK;
+                          int *fds, size_t nfds,
+                          struct srt_err *err) SRT_MUST_CHECK;
 /* CHANNEL_CONNECT, CANCEL, TUNNEL.  Takes the fds. */
 void route_handle(struct route *r, const struct channel_msg *m, int *fds,
                   size_t nfds);

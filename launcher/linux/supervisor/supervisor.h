@@ -22,13 +22,13 @@ struct sup_config {
     const struct policy_image *image;
     const struct policy *policy;
     const struct plan *plan;
-    int launcher;  /* channel socket */
-    int init;      /* socket to srt-init */
-    int info;      /* bwrap's --info-fd, reading end */
+    int launcher;       /* channel socket */
+    int init;           /* socket to srt-init */
+    int info;           /* bwrap's --info-fd, reading end */
     pid_t launcher_pid; /* its death is ours */
-    bool listener; /* false at level preload */
-    bool fuse;     /* false: plain masks only (no /dev/fuse, or forced off) */
-    bool ipv6;     /* the host has IPv6 */
+    bool listener;      /* false at level preload */
+    bool fuse; /* false: plain masks only (no /dev/fuse, or forced off) */
+    bool ipv6; /* the host has IPv6 */
 };
 
 /* Run until the sandbox or the launcher is gone.  Never returns: _exit(0), or
@@ -41,11 +41,11 @@ _Noreturn void sup_main(const struct sup_config *config);
 struct sup {
     const struct sup_config *config;
     const struct policy_image *image;
-    int listener;  /* seccomp notification */
-    int proc;      /* O_PATH of the host's /proc; also the working directory */
-    int channel;   /* socket to the launcher */
+    int listener; /* seccomp notification */
+    int proc;     /* O_PATH of the host's /proc; also the working directory */
+    int channel;  /* socket to the launcher */
     uint64_t netns_cookie; /* SO_NETNS_COOKIE of the sandbox's namespace */
-    pid_t init;    /* host pid of the sandbox's pid 1 */
+    pid_t init;            /* host pid of the sandbox's pid 1 */
 };
 
 /* A notified call that waits for the launcher. */
@@ -60,7 +60,7 @@ struct sup_slot {
     uint64_t id;         /* notification id; 0: the call was interrupted and
                             its restart is awaited */
     pid_t tid;
-    void *state;         /* sockets.c: the connect at hand (owned by it) */
+    void *state; /* sockets.c: the connect at hand (owned by it) */
 };
 
 /* serve.c: slots, answers, the queue to the launcher. */

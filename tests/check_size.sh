@@ -1,0 +1,15 @@
+#!/bin/sh
+# Usage: check_size.sh SOURCE_DIR.  600 lines a source file, 120 a header of
+# product code: more than one reason to exist?
+set -eu
+cd "$1"
+rc=0
+for f in $(find base vendor policy shim proxy launcher -name '*.[ch]'); do
+    n=$(wc -l <"$f")
+    case $f in
+    *.h) max=160 ;;
+    *) max=600 ;;
+    esac
+    [ "$n" -le "$max" ] || { echo "$f: $n lines, limit $max" >&2; rc=1; }
+done
+exit $rc

@@ -10,7 +10,7 @@
  *   init: no_new_privs, Landlock, seccomp; -> 'l' with the listener
  *         ('n' without one at level preload)
  *   supervisor -> 'g'                             go: exec
- *   init -> 'e' + {stage, errno}                  a step failed; exits 125
+ *   init -> 'e' + struct init_failure             a step failed; exits 125
  * After exec the socket is closed by close-on-exec: end of file means success.
  */
 #ifndef SRT_LAUNCHER_LINUX_INIT_CONFIG_H
@@ -33,14 +33,24 @@ struct init_config {
     uint32_t filter, filter_len; /* struct sock_filter[filter_len] */
     uint32_t grants, ngrants;    /* struct init_grant[ngrants] */
     uint32_t use_landlock;
+    uint32_t landlock_abi; /* as the launcher found it; >= 2 */
     uint32_t use_listener;
     uint32_t keep_fds, nkeep_fds; /* int32_t[]: --pass-fd numbers */
+    uint32_t closed_fds;          /* bit N: descriptor N (0..2) was closed */
     uint64_t signals_ignored;     /* bit N-1: signal N is ignored for the
                                      command, as srt was started */
     uint64_t signals_blocked;
     uint32_t umask;
     uint32_t new_session_leader;     /* reserved, 0 */
     uint64_t nofile_cur, nofile_max; /* RLIMIT_NOFILE as srt was started */
+};
+
+/* What failed, as text for people ("chdir '/x'"), and the errno. */
+struct init_failure {
+    char tag;            /* 'e' */
+    uint8_t exit_status; /* 125; 126 and 127 when the command cannot run */
+    int32_t error;
+    char what[1024];
 };
 
 /* A Landlock rule: path_beneath. */

@@ -1,0 +1,94 @@
+/* The second wall behind the mounts: no write right outside the grants
+ * (landlock(7)).  Reads are not handled: masks decide those. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <stdint.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "launcher/linux/init/init.h"
+
+/* Debian 12's kernel headers are older than these. */
+#ifndef LANDLOCK_ACCESS_FS_REFER
+# define LANDLOCK_ACCESS_FS_REFER (UINT64_C(1) << 13) /* ABI 2, Linux 5.19 */
+#endif
+#ifndef LANDLOCK_ACCESS_FS_TRUNCATE
+# define LANDLOCK_ACCESS_FS_TRUNCATE (UINT64_C(1) << 14) /* ABI 3, 6.2 */
+#endif
+
+#define FILE_RIGHTS                                                            \
+ (LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_TRUNCATE)
+/* MAKE_SOCK is not handled: bind(2) is the supervisor's. */
+#define ALL_RIGHTS                                                             \
+ (FILE_RIGHTS | LANDLOCK_ACCESS_FS_REMOVE_FILE |                               \
+  LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |                \
+  LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_SYM |                  \
+  LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_CHAR |                \
+  LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_REFER)
+
+static int grant(int ruleset, int fd, uint64_t rights)
+{
+    struct landlock_path_beneath_attr rule = {.parent_fd = fd};
+    struct stat st;
+
+    if (fstat(fd, &st) != 0)
+        return errno;
+    rule.allowed_access = rights &
+                          (S_ISDIR(st.st_mode) ? ALL_RIGHTS : FILE_RIGHTS);
+    /* Pipes and sockets have no path: nothing to grant, nothing refused. */
+    if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH,
+                &rule, 0) != 0 &&
+        errno != EBADFD)
+        return errno;
+    return 0;
+}
+
+static int add_grants(const struct init_config *c, int ruleset, uint64_t rights,
+                      const char **ret_what)
+{
+    const struct init_grant *g = (const void *)((const char *)c + c->grants);
+
+    for (uint32_t i = 0; i < c->ngrants; i++) {
+        int fd = g[i].fd;
+        int err;
+
+        *ret_what = "a standard stream";
+        if (g[i].path != 0) {
+            *ret_what = init_text(c, g[i].path);
+            fd = open(*ret_what, O_PATH | O_CLOEXEC);
+            if (fd < 0)
+                return errno;
+        }
+        err = grant(ruleset, fd, rights);
+        if (g[i].path != 0)
+            (void)close(fd);
+        if (err != 0)
+            return err;
+    }
+    return 0;
+}
+
+int init_landlock(const struct init_config *c, const char **ret_what)
+{
+    struct landlock_ruleset_attr attr = {.handled_access_fs = ALL_RIGHTS};
+    int ruleset;
+    int err;
+
+    *ret_what = "landlock_create_ruleset";
+    if (c->landlock_abi < 3)
+        attr.handled_access_fs &= ~LANDLOCK_ACCESS_FS_TRUNCATE;
+    ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
+    if (ruleset < 0)
+        return errno;
+    err = add_grants(c, ruleset, attr.handled_access_fs, ret_what);
+    if (err == 0) {
+        *ret_what = "landlock_restrict_self";
+        if (syscall(SYS_landlock_restrict_self, ruleset, 0) != 0)
+            err = errno;
+    }
+    (void)close(ruleset);
+    return err;
+}

@@ -208,6 +208,9 @@ int main(int argc, char **argv)
     c = map_config((int)strtol(argv[1], NULL, 10));
     if (c == NULL)
         fail(125, "srt-init: no configuration", NULL, EINVAL);
+    /* bwrap's own messages went to the launcher; the command's go out. */
+    if (c->stderr_fd >= 0 && dup2(c->stderr_fd, STDERR_FILENO) < 0)
+        fail(125, "srt-init: standard error", NULL, errno);
     say('h', -1);
     await('m');
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)

@@ -119,8 +119,12 @@ static _Noreturn void become_bwrap(const struct bwrap_input *in, int args_fd,
     char args[16];
     char config[16];
     char control[16];
-    char *argv[] = {"bwrap",    "--args", args,    "--",
-                    BWRAP_INIT, config,   control, NULL};
+    static char name[] = "bwrap";
+    static char args_word[] = "--args";
+    static char end_word[] = "--";
+    static char init_word[] = BWRAP_INIT;
+    char *argv[] = {name,      args_word, args,    end_word,
+                    init_word, config,    control, NULL};
 
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)

@@ -6,8 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* An address.  IPv4 carried in IPv6 (v4-mapped, NAT64 64:ff9b::/96, 6to4) is
- * kept as it was written in `bytes`; policy_addr_meant() gives the IPv4. */
+/* An address.  IPv4 carried in IPv6 (v4-mapped, v4-compatible, NAT64
+ * 64:ff9b::/96, 6to4) is kept as it was written in `bytes`;
+ * policy_addr_meant() gives the IPv4. */
 struct policy_addr {
     uint8_t family;    /* 4 or 6; 0: no address */
     uint8_t bytes[16]; /* network order; the first 4 for family 4 */
@@ -34,13 +35,26 @@ struct policy_cidr {
     uint16_t port_lo, port_hi; /* 0, 0: every port */
 };
 
+/* IPv4 here is four decimal numbers only ("10/8" would not mean what one
+ * expects).  A net of IPv6 that only carries IPv4 becomes that IPv4 net. */
 bool policy_cidr_parse(const char *text, struct policy_cidr *ret);
+/* An IPv4 net holds what `a` means, an IPv6 net `a` as written.  port 0: any
+ * port that the entry has. */
 bool policy_cidr_holds(const struct policy_cidr *c, struct policy_addr a,
                        uint16_t port);
+
+/* "443" or "80-90", 1..65535, lo <= hi; whole string. */
+bool policy_addr_ports(const char *text, size_t len, uint16_t *ret_lo,
+                       uint16_t *ret_hi);
+/* The first `bits` bits of a; the rest zero. */
+struct policy_addr policy_addr_masked(struct policy_addr a, unsigned bits);
 
 /* Why an address may not be what an allowed name resolves to: "loopback",
  * "link-local", "multicast", "cloud metadata" ...; NULL: it may.  Judges
  * IPv4 in IPv6 as IPv4. */
 const char *policy_addr_class(struct policy_addr a);
+/* The same; on a class also the prefix length of the range that makes it one
+ * (8 for 127.0.0.1): an entry no wider than this names such addresses. */
+const char *policy_addr_class_range(struct policy_addr a, uint8_t *ret_bits);
 
 #endif

@@ -86,7 +86,7 @@ static const char *check_path(const char *text, bool literal, bool may_glob)
                "absolute path";
     if (literal || may_glob || !has_glob(text))
         return NULL;
-    /* dir/** names the directory itself. */
+    /* A trailing slash and two stars name the directory itself. */
     if (len > 3 && strcmp(text + len - 3, "/**") == 0 &&
         strcspn(text, "*?[") == len - 2)
         return NULL;

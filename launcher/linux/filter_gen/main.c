@@ -24,8 +24,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Numbers from the newest known to here get an explicit ENOSYS. */
-#define LAST_NUMBER 1023
+/* Numbers above are ENOSYS by one comparison, those below one by one. */
+#define LAST_NUMBER 511
 
 /* Linux 6.18's arguments of `int` are read as 32 bits, and the filter sees 64:
  * every comparison is on the low half. */
@@ -201,11 +201,12 @@ static enum srt_rc add_unknown(struct builder *b)
 }
 
 /*
- * In front of libseccomp's program: ioctl is allowed but for a few requests,
+ * In front of libseccomp's program: numbers above the newest known (x32's are
+ * among them) are ENOSYS, and ioctl is allowed but for a few requests,
  * compared on the 32 bits that the kernel reads.  libseccomp cannot say "all
  * but", and compares `!=` on 64 bits.
  */
-static size_t ioctl_prefix(const struct builder *b, struct sock_filter *out)
+static size_t prefix(const struct builder *b, struct sock_filter *out)
 {
     static const uint32_t requests[] = {TIOCSTI, TIOCLINUX,
                                         (uint32_t)FS_IOC_SETFLAGS,
@@ -223,8 +224,12 @@ static size_t ioctl_prefix(const struct builder *b, struct sock_filter *out)
 #endif
     out[k++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, AT(arch));
     out[k++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, arch, 0,
-                                            (uint8_t)(n + 5));
+                                            (uint8_t)(n + 7));
     out[k++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, AT(nr));
+    out[k++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K,
+                                            LAST_NUMBER, 0, 1);
+    out[k++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
+                                            SECCOMP_RET_ERRNO | ENOSYS);
     out[k++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
                                             SYS_ioctl, 0, (uint8_t)(n + 3));
     out[k++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
@@ -274,7 +279,7 @@ static enum srt_rc print_program(const char *name,
     seccomp_release(b.ctx);
     if (rc != SRT_OK)
         return rc;
-    n = ioctl_prefix(&b, program);
+    n = prefix(&b, program);
     rewind(raw);
     n += fread(program + n, sizeof(program[0]), SRT_ARRAY_LEN(program) - n,
                raw);

@@ -32,8 +32,9 @@ struct plan_region {
 };
 
 struct plan {
-    struct plan_region *regions; /* sorted: parents before children */
+    struct plan_region *regions; /* owned; sorted: parents before children */
     size_t nregions;
+    struct srt_arena arena; /* paths of pins */
 };
 
 enum srt_rc plan_make(const struct policy *policy, struct plan *ret,

@@ -35,9 +35,27 @@ struct sup_config {
  * _exit(125) after CHANNEL_FAILED. */
 _Noreturn void sup_main(const struct sup_config *config);
 
+struct sup;
+
 /* ---- between the files of supervisor/ ---- */
 
-/* State of the one supervisor.  Opened by start.c, read by everyone. */
+/* start.c: end the run before it began: CHANNEL_FAILED with one line. */
+_Noreturn void sup_fail(const struct sup_config *c, const char *what,
+                        const char *path, int err);
+
+/* mounts.c: clone, pin and place the regions of the plan; needs CAP_SYS_ADMIN
+ * and the sandbox's mount namespace.  `fuse` is an open /dev/fuse of the
+ * sandbox's user namespace, or -1.  Fails the run by itself. */
+void sup_mounts_make(const struct sup_config *c, int proc, int fuse);
+
+/* network.c: the address, routes and listeners of the sandbox's network
+ * namespace, sent as CHANNEL_SOCKETS; keeps what routing needs in *s. */
+void sup_network_make(struct sup *s);
+
+/* serve.c: answer notifications until the sandbox is gone. */
+_Noreturn void sup_serve(struct sup *s);
+
+/* State of the one supervisor.  Filled by start.c, read by everyone. */
 struct sup {
     const struct sup_config *config;
     const struct policy_image *image;
@@ -46,6 +64,7 @@ struct sup {
     int channel;  /* socket to the launcher */
     uint64_t netns_cookie; /* SO_NETNS_COOKIE of the sandbox's namespace */
     pid_t init;            /* host pid of the sandbox's pid 1 */
+    int diag;              /* NETLINK_SOCK_DIAG of the sandbox's namespace */
 };
 
 /* A notified call that waits for the launcher. */

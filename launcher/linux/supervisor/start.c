@@ -1,0 +1,266 @@
+/*
+ * The supervisor's start.  It is a fork of the launcher: an exec'd helper
+ * lost its capabilities now and then, because joining a user namespace and
+ * execve(2) race with the namespace's first mapping.
+ *
+ * Order: user and net namespace (ids are right only after bwrap wrote the
+ * maps, which it has when it brings lo up), the network, srt-init's hello, the
+ * mount namespace, the plan, the listener, fewer capabilities, go.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "launcher/linux/init_config.h"
+#include "launcher/linux/supervisor/supervisor.h"
+#include "vendor/compat.h"
+
+_Noreturn void sup_fail(const struct sup_config *c, const char *what,
+                        const char *path, int err)
+{
+    static struct channel_msg m;
+    char text[2048];
+
+    (void)snprintf(text, sizeof(text), "%s%s%s%s%s%s", what,
+                   path != NULL ? " '" : "", path != NULL ? path : "",
+                   path != NULL ? "'" : "", err != 0 ? ": " : "",
+                   err != 0 ? strerror(err) : ""); /* NOLINT: one thread */
+    channel_msg_init(&m, CHANNEL_FAILED, 0, 0);
+    (void)channel_msg_add(&m, text);
+    (void)!channel_send(c->launcher, &m, NULL, 0, 0);
+    _exit(125);
+}
+
+/* Keep our three descriptors, point 0-2 at /dev/null: holding the command's
+ * output would delay its reader's end of file. */
+static void keep_only(struct sup_config *c)
+{
+    int *const mine[] = {&c->launcher, &c->init, &c->info};
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int top = 2;
+
+    for (int fd = 0; fd <= 2; fd++)
+        if (null < 0 || dup2(null, fd) < 0)
+            _exit(125);
+    /* Move them to the lowest numbers in turn, then close all above. */
+    for (size_t i = 0; i < SRT_ARRAY_LEN(mine); i++) {
+        int low = fcntl(*mine[i], F_DUPFD_CLOEXEC, 100);
+
+        if (low < 0)
+            _exit(125);
+        *mine[i] = low;
+        if (low > top)
+            top = low;
+    }
+    (void)syscall(SYS_close_range, 3u, 99u, 0);
+    (void)syscall(SYS_close_range, (unsigned)top + 1, ~0u, 0);
+}
+
+/* bwrap's {"child-pid": N, ...}, which comes in several writes. */
+static pid_t read_child_pid(const struct sup_config *c)
+{
+    char text[1024] = "";
+    size_t len = 0;
+    const char *at;
+
+    while (len + 1 < sizeof(text) && strchr(text, '}') == NULL) {
+        ssize_t n = read(c->info, text + len, sizeof(text) - 1 - len);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            _exit(125); /* bwrap ended; its own words say why */
+        len += (size_t)n;
+        text[len] = '\0';
+    }
+    at = strstr(text, "\"child-pid\":");
+    if (at == NULL)
+        sup_fail(c, "bwrap's --info-fd names no child", NULL, 0);
+    return (pid_t)strtol(at + 12, NULL, 10);
+}
+
+static int open_namespace(const struct sup_config *c, int proc, pid_t pid,
+                          const char *name)
+{
+    char path[64];
+    int fd;
+
+    (void)snprintf(path, sizeof(path), "%d/ns/%s", pid, name);
+    fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        sup_fail(c, "open the sandbox's namespace", name, errno);
+    return fd;
+}
+
+/* The user namespace that owns the others, then the network. */
+static void join_network(const struct sup_config *c, int proc, pid_t pid,
+                         int *ret_user)
+{
+    int net = open_namespace(c, proc, pid, "net");
+    int user = ioctl(net, NS_GET_USERNS);
+
+    if (user < 0)
+        sup_fail(c, "the sandbox's user namespace", NULL, errno);
+    if (setns(user, CLONE_NEWUSER) != 0)
+        sup_fail(c, "join the sandbox's user namespace", NULL, errno);
+    if (setns(net, CLONE_NEWNET) != 0)
+        sup_fail(c, "join the sandbox's network namespace", NULL, errno);
+    (void)close(net);
+    *ret_user = user;
+}
+
+static void send_descriptors(const struct sup_config *c, enum channel_type type,
+                             const int *fds, size_t n)
+{
+    static struct channel_msg m;
+
+    channel_msg_init(&m, type, 0, 0);
+    if (channel_send(c->launcher, &m, fds, n, 0) != 0)
+        _exit(125);
+}
+
+/* srt-init's next byte; its failures are passed on. */
+static void await_init(const struct sup_config *c, char want, int *ret_fd)
+{
+    struct init_failure f = {0};
+    int fds[SRT_FD_PASS_MAX];
+    size_t nfds;
+    ssize_t n = srt_fd_recv(c->init, &f, sizeof(f), fds, &nfds, 0);
+
+    if (n == (ssize_t)sizeof(f) && f.tag == 'e') {
+        f.what[sizeof(f.what) - 1] = '\0';
+        sup_fail(c, f.what, NULL, f.error);
+    }
+    if (n != 1 || f.tag != want)
+        _exit(125); /* bwrap or srt-init died; bwrap's words say why */
+    if (ret_fd != NULL) {
+        if (nfds != 1)
+            sup_fail(c, "srt-init sent no seccomp listener", NULL, 0);
+        *ret_fd = fds[0];
+    }
+}
+
+static void tell_init(const struct sup_config *c, char byte)
+{
+    if (srt_fd_send(c->init, &byte, 1, NULL, 0, 0) != 0)
+        _exit(125);
+}
+
+/* Tell the launcher where the masks come from and wait until it answers their
+ * requests: moving a tree in looks names up in the mask. */
+static void await_masks(const struct sup_config *c, int fuse)
+{
+    static struct channel_msg m;
+    int fds[SRT_FD_PASS_MAX];
+    size_t nfds;
+
+    send_descriptors(c, CHANNEL_MASK, &fuse, 1);
+    if (channel_recv(c->launcher, &m, fds, &nfds, 0) != 1 ||
+        m.type != CHANNEL_MASK_SERVED)
+        _exit(125);
+}
+
+static void make_mounts(const struct sup_config *c, int proc, pid_t child,
+                        int user)
+{
+    SRT_AUTO_FD int fuse = -1;
+    int ns[2] = {user, open_namespace(c, proc, child, "mnt")};
+
+    if (c->fuse)
+        fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+    if (setns(ns[1], CLONE_NEWNS) != 0)
+        sup_fail(c, "join the sandbox's mount namespace", NULL, errno);
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+        sup_fail(c, "make the sandbox's mounts private", NULL, errno);
+    if (fuse >= 0)
+        await_masks(c, fuse);
+    sup_mounts_make(c, proc, fuse);
+    send_descriptors(c, CHANNEL_NAMESPACES, ns, 2);
+    srt_fd_close(&ns[0]);
+    srt_fd_close(&ns[1]);
+}
+
+/* What serving needs: other processes' memory, low ports, SO_ATTACH_FILTER.
+ * All only over the sandbox's own namespaces. */
+static void drop_capabilities(const struct sup_config *c)
+{
+    struct __user_cap_header_struct h = {
+        .version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct d[2] = {0};
+
+    d[0].effective = 1u << CAP_SYS_PTRACE | 1u << CAP_NET_BIND_SERVICE |
+                     1u << CAP_NET_ADMIN;
+    d[0].permitted = d[0].effective;
+    if (syscall(SYS_capset, &h, d) != 0 ||
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        sup_fail(c, "drop capabilities", NULL, errno);
+}
+
+static void reset_signals(void)
+{
+    sigset_t none;
+
+    for (int s = 1; s < NSIG; s++)
+        if (s != SIGKILL && s != SIGSTOP)
+            (void)signal(s, SIG_DFL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void tie_to_launcher(const struct sup_config *c)
+{
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != c->launcher_pid)
+        _exit(125);
+}
+
+_Noreturn void sup_main(const struct sup_config *config)
+{
+    static struct sup s;
+    static struct sup_config c;
+    uint64_t sync = VND_SECCOMP_FD_SYNC_WAKE_UP;
+    pid_t child;
+    int user;
+
+    c = *config;
+    tie_to_launcher(&c);
+    reset_signals();
+    (void)setsid(); /* Ctrl-Z must not stop it, Ctrl-C not kill it */
+    keep_only(&c);
+    s = (struct sup){.config = &c,
+                     .image = c.image,
+                     .listener = -1,
+                     .channel = c.launcher,
+                     .diag = -1};
+    s.proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (s.proc < 0)
+        sup_fail(&c, "open /proc", NULL, errno);
+    child = read_child_pid(&c);
+    s.init = child;
+    join_network(&c, s.proc, child, &user);
+    sup_network_make(&s);
+    await_init(&c, 'h', NULL);
+    make_mounts(&c, s.proc, child, user);
+    if (fchdir(s.proc) != 0) /* unix connects go through self/fd/N */
+        sup_fail(&c, "chdir /proc", NULL, errno);
+    tie_to_launcher(&c); /* setns(2) cleared the death signal */
+    tell_init(&c, 'm');
+    await_init(&c, c.listener ? 'l' : 'n', c.listener ? &s.listener : NULL);
+    drop_capabilities(&c);
+    if (s.listener >= 0)
+        (void)ioctl(s.listener, VND_SECCOMP_NOTIF_SET_FLAGS, sync);
+    send_descriptors(&c, CHANNEL_READY, NULL, 0);
+    tell_init(&c, 'g');
+    sup_serve(&s);
+}

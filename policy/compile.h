@@ -15,6 +15,8 @@ enum policy_kind {
     POLICY_KIND_DIR,
 };
 
+typedef void policy_emit_fn(void *emit_ctx, const char *path);
+
 /* What the compiler must know of the host.  The launcher implements it with
  * system calls (launcher/hostfs.c), tests with a table. */
 struct policy_host {
@@ -25,21 +27,28 @@ struct policy_host {
      * the rest is kept as text.  False: a loop, or too long. */
     bool (*real)(void *ctx, const char *path, char *out, size_t size,
                  enum policy_kind *ret_kind);
-    /* Call emit for each existing path (not real, as found) that the absolute
-     * glob matches.  False: more than `max`, or it took too long. */
-    bool (*glob)(void *ctx, const char *pattern, size_t max,
-                 void (*emit)(void *emit_ctx, const char *path),
-                 void *emit_ctx);
+    /* Call emit with the place of each symlink on the way of `path`: its
+     * directory is real, the last component is the link. */
+    void (*links)(void *ctx, const char *path, policy_emit_fn *emit,
+                  void *emit_ctx);
+    /* Call emit for each existing path (not real, as found) below the real
+     * directory `base` that the relative glob matches; symlinks are matched,
+     * not followed.  False: it met too much, or took too long. */
+    bool (*glob)(void *ctx, const char *base, const char *pattern,
+                 policy_emit_fn *emit, void *emit_ctx);
 };
 
 /* One concrete place of the host that some entry names, after symlinks and
- * globs: what a mount plan is made of. */
+ * globs: what a mount plan is made of.  Only what exists is one.  Protected
+ * names are DENY_WRITE. */
 struct policy_place {
     const char *path;      /* real; lives in the compiled policy */
     const char *rule;      /* pointer of the entry */
     enum policy_list list; /* DENY_READ, ALLOW_READ, ALLOW_WRITE, DENY_WRITE */
     enum policy_kind kind;
     bool protected_name; /* from the table of protected names, not a list */
+    bool link; /* a symlink that leads to a denied or protected place and lies
+                  in a writable one: cover the link itself (DENY_WRITE) */
 };
 
 struct policy {
@@ -54,7 +63,10 @@ struct policy {
  * Compile.  Errors (one line each in diags, SRT_E_CONFIG): an allowWrite that
  * does not exist, "~" without a home, a glob that matches too much ...
  * Existing protected names directly in a writable root become places, and so
- * does the policy's own file when a writable root holds it.
+ * does the policy's own file when a writable root holds it.  Entries of
+ * allowRead that are globs give what they match now; those of denyRead and
+ * denyWrite also hold for what comes later.  With filesystem.disabled there
+ * are no places.
  *
  * @own_files: NULL-terminated absolute paths to protect likewise (event
  *             files), or NULL

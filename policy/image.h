@@ -63,6 +63,14 @@ struct policy_decision policy_decide_resolved(const struct policy_image *img,
                                               const char *host,
                                               struct policy_addr a);
 
+/* The same for a connection to this port: an allow entry with a port exempts
+ * for that port only, so whoever dials must ask this, not only the resolver
+ * (port 0: any port, as above). */
+struct policy_decision policy_decide_resolved_at(const struct policy_image *img,
+                                                 const char *host,
+                                                 struct policy_addr a,
+                                                 uint16_t port);
+
 /* Host -> canonical form (lower case, no trailing dot, A-labels, addresses in
  * standard spelling; IPv6 without brackets).  False: malformed, and refused
  * everywhere.  size >= 256. */

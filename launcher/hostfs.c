@@ -1,0 +1,265 @@
+/*
+ * Paths are resolved here, component by component, rather than by realpath(3):
+ * a path may end in what does not exist, ".." must be taken where a symlink
+ * leads to, and every symlink on the way is asked for.
+ */
+#include "launcher/hostfs.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/path.h"
+#include "policy/glob.h"
+
+enum {
+    LINKS_MAX = 40, /* as the kernel */
+    GLOB_MAX_NAMES = 100000,
+    GLOB_MAX_MS = 2000,
+};
+
+struct walk {
+    char done[SRT_PATH_MAX]; /* real so far; "" is the root */
+    size_t len;
+    char rest[2 * SRT_PATH_MAX]; /* still to be walked */
+    unsigned links;
+    bool absent; /* from here on it is only text */
+    enum policy_kind kind;
+    policy_emit_fn *emit; /* or NULL */
+    void *emit_ctx;
+};
+
+static void go_up(struct walk *w)
+{
+    while (w->len > 0 && w->done[--w->len] != '/')
+        ;
+    w->done[w->len] = '\0';
+}
+
+static bool go_down(struct walk *w, const char *name, size_t len)
+{
+    if (w->len + 1 + len + 1 > sizeof(w->done))
+        return false;
+    w->done[w->len++] = '/';
+    memcpy(w->done + w->len, name, len);
+    w->len += len;
+    w->done[w->len] = '\0';
+    return true;
+}
+
+/* done ends in a symlink: put what it says in front of `after`. */
+static bool follow(struct walk *w, const char *after)
+{
+    char text[SRT_PATH_MAX];
+    char whole[sizeof(w->rest)];
+    ssize_t n = readlink(w->done, text, sizeof(text) - 1);
+    int all;
+
+    if (n <= 0 || ++w->links > LINKS_MAX)
+        return false;
+    text[n] = '\0';
+    if (w->emit != NULL)
+        w->emit(w->emit_ctx, w->done);
+    all = snprintf(whole, sizeof(whole), "%s/%s", text, after);
+    if (all < 0 || (size_t)all >= sizeof(whole))
+        return false;
+    memcpy(w->rest, whole, (size_t)all + 1);
+    if (text[0] == '/')
+        w->len = 0;
+    else
+        go_up(w);
+    w->done[w->len] = '\0';
+    return true;
+}
+
+/* The component `name`, with `after` behind it. */
+static bool step(struct walk *w, const char *name, size_t len,
+                 const char *after)
+{
+    struct stat st;
+
+    if (len == 1 && name[0] == '.')
+        len = 0;
+    if (len == 2 && name[0] == '.' && name[1] == '.') {
+        go_up(w);
+        len = 0;
+    }
+    if (len > 0 && !go_down(w, name, len))
+        return false;
+    if (len > 0 && !w->absent) {
+        if (lstat(w->done, &st) != 0)
+            w->absent = true;
+        else if (S_ISLNK(st.st_mode))
+            return follow(w, after);
+        else
+            w->kind = S_ISDIR(st.st_mode) ? POLICY_KIND_DIR : POLICY_KIND_FILE;
+    } else if (len == 0 && !w->absent) {
+        w->kind = POLICY_KIND_DIR;
+    }
+    memmove(w->rest, after, strlen(after) + 1);
+    return true;
+}
+
+static bool walk_path(struct walk *w, const char *path)
+{
+    size_t len = strlen(path);
+
+    if (path[0] != '/' || len >= sizeof(w->rest))
+        return false;
+    memcpy(w->rest, path, len + 1);
+    while (w->rest[0] != '\0') {
+        size_t skip = strspn(w->rest, "/");
+        size_t n = strcspn(w->rest + skip, "/");
+        char name[SRT_PATH_MAX];
+
+        if (n >= sizeof(name))
+            return false;
+        if (n == 0)
+            break;
+        memcpy(name, w->rest + skip, n);
+        if (!step(w, name, n, w->rest + skip + n))
+            return false;
+    }
+    if (w->len == 0)
+        (void)go_down(w, "", 0);
+    if (w->absent)
+        w->kind = POLICY_KIND_ABSENT;
+    return true;
+}
+
+static bool find_real(void *ctx, const char *path, char *out, size_t size,
+                      enum policy_kind *ret_kind)
+{
+    struct walk w = {.kind = POLICY_KIND_DIR};
+
+    (void)ctx;
+    if (!walk_path(&w, path) || w.len + 1 > size)
+        return false;
+    memcpy(out, w.done, w.len + 1);
+    *ret_kind = w.kind;
+    return true;
+}
+
+static void find_links(void *ctx, const char *path, policy_emit_fn *emit,
+                       void *emit_ctx)
+{
+    struct walk w = {
+        .kind = POLICY_KIND_DIR, .emit = emit, .emit_ctx = emit_ctx};
+
+    (void)ctx;
+    (void)walk_path(&w, path);
+}
+
+/* Directories still to be read, with where in the glob they stand. */
+struct pending {
+    char *path; /* owned */
+    uint64_t positions;
+};
+
+struct scan {
+    struct policy_glob glob;
+    struct pending *stack; /* owned */
+    size_t n, cap;
+    size_t names;
+    uint64_t deadline_ms;
+    policy_emit_fn *emit;
+    void *emit_ctx;
+};
+
+static void push(struct scan *s, const char *path, uint64_t positions)
+{
+    if (s->n == s->cap) {
+        s->cap = s->cap != 0 ? 2 * s->cap : 64;
+        s->stack = srt_xreallocarray(s->stack, s->cap, sizeof(s->stack[0]));
+    }
+    s->stack[s->n++] = (struct pending){srt_xstrdup(path), positions};
+}
+
+static bool is_directory(const struct dirent *e, const char *path)
+{
+    struct stat st;
+
+    if (e->d_type != DT_UNKNOWN)
+        return e->d_type == DT_DIR;
+    return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static void look_at(struct scan *s, const char *dir, uint64_t positions,
+                    const struct dirent *e)
+{
+    char path[SRT_PATH_MAX];
+    uint64_t next = policy_glob_step(&s->glob, positions, e->d_name,
+                                     strlen(e->d_name));
+    int n;
+
+    if (next == 0)
+        return;
+    n = snprintf(path, sizeof(path), "%s/%s", strcmp(dir, "/") == 0 ? "" : dir,
+                 e->d_name);
+    if (n < 0 || (size_t)n >= sizeof(path))
+        return;
+    if (policy_glob_done(&s->glob, next))
+        s->emit(s->emit_ctx, path);
+    if (is_directory(e, path))
+        push(s, path, next);
+}
+
+/* A directory that cannot be read holds nothing that could be masked. */
+static bool read_directory(struct scan *s, const struct pending *at)
+{
+    DIR *d = opendir(at->path);
+    struct dirent *e;
+    bool ok = true;
+
+    if (d == NULL)
+        return true;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): a stream of our own */
+    while (ok && (e = readdir(d)) != NULL) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
+        ok = ++s->names <= GLOB_MAX_NAMES && srt_clock_ms() < s->deadline_ms;
+        if (ok)
+            look_at(s, at->path, at->positions, e);
+    }
+    (void)closedir(d);
+    return ok;
+}
+
+static bool find_glob(void *ctx, const char *base, const char *pattern,
+                      policy_emit_fn *emit, void *emit_ctx)
+{
+    struct scan s = {.emit = emit, .emit_ctx = emit_ctx};
+    bool ok = true;
+
+    (void)ctx;
+    if (!policy_glob_parse(pattern, &s.glob))
+        return false;
+    s.deadline_ms = srt_clock_ms() + GLOB_MAX_MS;
+    push(&s, base, policy_glob_begin(&s.glob));
+    while (s.n > 0) {
+        struct pending at = s.stack[--s.n];
+
+        ok = ok && read_directory(&s, &at);
+        free(at.path);
+    }
+    free(s.stack);
+    return ok;
+}
+
+void launcher_hostfs_init(struct policy_host *ret, const char *home,
+                          const char *cwd)
+{
+    *ret = (struct policy_host){
+        .home = home,
+        .cwd = cwd,
+        .real = find_real,
+        .links = find_links,
+        .glob = find_glob,
+    };
+}

@@ -1,0 +1,394 @@
+/*
+ * Path entries -> rules and places.  Every entry is followed to where it
+ * really is.  Writable roots come first: a symlink that leads to a denied
+ * place matters only where the command could replace it.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/path.h"
+#include "policy/compile_parts.h"
+#include "policy/glob.h"
+#include "policy/protect.h"
+
+/* What is known while one entry is worked on. */
+struct entry {
+    struct policy_compiler *c;
+    const struct policy_text *text;
+    uint32_t list;
+    const char *pointer;
+    size_t found; /* paths that its glob matched */
+};
+
+static bool is_root(const struct policy_compiler *c, const char *path)
+{
+    for (size_t i = 0; i < c->nroots; i++)
+        if (srt_path_under(path, c->roots[i]))
+            return true;
+    return false;
+}
+
+static void add_root(struct policy_compiler *c, const char *path)
+{
+    if (c->nroots == c->roots_cap) {
+        c->roots_cap = c->roots_cap != 0 ? 2 * c->roots_cap : 16;
+        c->roots = srt_xreallocarray(c->roots, c->roots_cap,
+                                     sizeof(c->roots[0]));
+    }
+    c->roots[c->nroots++] = path;
+}
+
+static void add_place(struct policy_compiler *c, const struct policy_place *p)
+{
+    if (c->nplaces == c->places_cap) {
+        c->places_cap = c->places_cap != 0 ? 2 * c->places_cap : 64;
+        c->places = srt_xreallocarray(c->places, c->places_cap,
+                                      sizeof(c->places[0]));
+    }
+    c->places[c->nplaces++] = *p;
+}
+
+/* The rule for one real path; returns its copy in the arena. */
+static const char *add_rule(struct policy_compiler *c, const char *path,
+                            uint32_t list, const char *pointer)
+{
+    struct policy_build_item item = {
+        .key = srt_arena_strdup(&c->arena, path),
+        .key_len = strlen(path),
+        .pointer = pointer,
+        .list = list,
+    };
+
+    policy_build_add(&c->build.paths, &item);
+    return item.key;
+}
+
+static bool is_denial(uint32_t list)
+{
+    return list == POLICY_LIST_DENY_READ || list == POLICY_LIST_DENY_WRITE ||
+           list == POLICY_RULE_PROTECT;
+}
+
+/* A symlink on the way to a denied place: it must not be replaced. */
+static void keep_link(void *ctx, const char *path)
+{
+    struct entry *e = ctx;
+    bool protect = e->list == POLICY_RULE_PROTECT;
+    struct policy_place place = {
+        .rule = e->pointer,
+        .list = POLICY_LIST_DENY_WRITE,
+        .kind = POLICY_KIND_FILE,
+        .protected_name = protect,
+        .link = true,
+    };
+
+    if (!is_root(e->c, path))
+        return;
+    place.path = add_rule(
+        e->c, path, protect ? POLICY_RULE_PROTECT : POLICY_LIST_DENY_WRITE,
+        e->pointer);
+    add_place(e->c, &place);
+}
+
+static void complain_loop(struct entry *e, const char *path)
+{
+    char quoted[SRT_LOG_QUOTED_MAX];
+
+    policy_compile_complain(
+        e->c, e->pointer,
+        "\"%s\" is a loop of symlinks or too long; expected a path that leads "
+        "somewhere",
+        srt_log_quote(path, quoted, sizeof(quoted)));
+}
+
+static void complain_missing(struct entry *e, const char *path)
+{
+    char quoted[SRT_LOG_QUOTED_MAX];
+
+    policy_compile_complain(
+        e->c, e->pointer,
+        "\"%s\" does not exist; expected an existing path: make it first, or "
+        "allow the directory that holds it",
+        srt_log_quote(path, quoted, sizeof(quoted)));
+}
+
+/* One absolute path, not yet real. */
+static void add_path(struct entry *e, const char *path)
+{
+    struct policy_compiler *c = e->c;
+    char real[SRT_PATH_MAX];
+    struct policy_place place = {.rule = e->pointer};
+
+    if (!c->host->real(c->host->ctx, path, real, sizeof(real), &place.kind)) {
+        complain_loop(e, path);
+        return;
+    }
+    if (place.kind == POLICY_KIND_ABSENT &&
+        e->list == POLICY_LIST_ALLOW_WRITE) {
+        complain_missing(e, path);
+        return;
+    }
+    place.path = add_rule(c, real, e->list, e->pointer);
+    if (e->list == POLICY_LIST_ALLOW_WRITE)
+        add_root(c, place.path);
+    if (is_denial(e->list))
+        c->host->links(c->host->ctx, path, keep_link, e);
+    if (place.kind == POLICY_KIND_ABSENT ||
+        e->list == POLICY_LIST_ALLOW_UNIX_SOCKETS)
+        return;
+    place.protected_name = e->list == POLICY_RULE_PROTECT;
+    place.list = place.protected_name ? POLICY_LIST_DENY_WRITE
+                                      : (enum policy_list)e->list;
+    add_place(c, &place);
+}
+
+static void add_found(void *ctx, const char *path)
+{
+    struct entry *e = ctx;
+
+    e->found++;
+    add_path(e, path);
+}
+
+/* base/pattern; base is real where it exists. */
+static void add_glob(struct entry *e, const char *base, const char *pattern)
+{
+    struct policy_compiler *c = e->c;
+    struct policy_build_item item = {.pointer = e->pointer, .list = e->list};
+    char real[SRT_PATH_MAX];
+    char quoted[SRT_LOG_QUOTED_MAX];
+    enum policy_kind kind;
+    const char *why;
+
+    if (!policy_glob_check(pattern, &why)) {
+        policy_compile_complain(
+            c, e->pointer, "\"%s\": %s",
+            srt_log_quote(e->text->text, quoted, sizeof(quoted)), why);
+        return;
+    }
+    if (!c->host->real(c->host->ctx, base, real, sizeof(real), &kind)) {
+        complain_loop(e, base);
+        return;
+    }
+    if (is_denial(e->list)) {
+        item.key = srt_arena_strdup(&c->arena, real);
+        item.key_len = strlen(real);
+        item.glob = srt_arena_strdup(&c->arena, pattern);
+        policy_build_add(&c->build.paths, &item);
+        c->host->links(c->host->ctx, base, keep_link, e);
+    }
+    if (kind == POLICY_KIND_DIR &&
+        !c->host->glob(c->host->ctx, real, pattern, add_found, e))
+        policy_compile_complain(
+            c, e->pointer,
+            "\"%s\" has more than 100000 names to look at, or took more than "
+            "2 s; begin the glob further down",
+            srt_log_quote(e->text->text, quoted, sizeof(quoted)));
+}
+
+static bool has_tail(const char *s, size_t len, const char *tail)
+{
+    size_t n = strlen(tail);
+
+    return len >= n && memcmp(s + len - n, tail, n) == 0;
+}
+
+/* "dir/", "dir/.", and unless literal "dir/" with two stars: the directory. */
+static void drop_tail(char *path, bool literal)
+{
+    size_t len = strlen(path);
+
+    for (;;) {
+        if (has_tail(path, len, "/"))
+            len -= 1;
+        else if (has_tail(path, len, "/."))
+            len -= 2;
+        else if (!literal && has_tail(path, len, "/**"))
+            len -= 3;
+        else
+            break;
+    }
+    if (len == 0)
+        path[len++] = '/';
+    path[len] = '\0';
+}
+
+/* The entry as an absolute path, ".." and symlinks still in it. */
+static bool make_absolute(struct entry *e, char *out, size_t size)
+{
+    const char *text = e->text->text;
+    const char *home = e->c->host->home;
+    int n;
+
+    if (text[0] == '\0') {
+        policy_compile_complain(e->c, e->pointer,
+                                "an empty path; expected a path");
+        return false;
+    }
+    if (text[0] == '~' && (text[1] == '\0' || text[1] == '/')) {
+        if (home == NULL || home[0] != '/') {
+            policy_compile_complain(e->c, e->pointer,
+                                    "\"~\" without a home directory; set HOME "
+                                    "to an absolute path");
+            return false;
+        }
+        n = snprintf(out, size, "%s%s", home, text + 1);
+    } else if (text[0] == '~' && !e->text->literal) {
+        policy_compile_complain(e->c, e->pointer,
+                                "the home directory of another user; expected "
+                                "~/..., or {\"path\": ..., \"literal\": true}");
+        return false;
+    } else if (text[0] == '/') {
+        n = snprintf(out, size, "%s", text);
+    } else {
+        n = snprintf(out, size, "%s/%s", e->c->host->cwd, text);
+    }
+    if (n < 0 || (size_t)n >= size) {
+        policy_compile_complain(e->c, e->pointer, "the path is too long");
+        return false;
+    }
+    drop_tail(out, e->text->literal);
+    return true;
+}
+
+/* The byte where the part with wildcards begins, behind the text that home or
+ * the working directory contributed (whose names are literal). */
+static size_t find_magic(const struct entry *e, const char *path)
+{
+    const char *text = e->text->text;
+    size_t prefix = 0;
+    size_t at;
+
+    if (text[0] == '~')
+        prefix = strlen(e->c->host->home);
+    else if (text[0] != '/')
+        prefix = strlen(e->c->host->cwd);
+    for (at = prefix; path[at] != '\0'; at++)
+        if (policy_glob_is_magic(path + at, 1))
+            return at;
+    return at;
+}
+
+static void add_entry(struct entry *e)
+{
+    char path[SRT_PATH_MAX];
+    bool may_glob = !e->text->literal && (e->list == POLICY_LIST_DENY_READ ||
+                                          e->list == POLICY_LIST_ALLOW_READ ||
+                                          e->list == POLICY_LIST_DENY_WRITE);
+    char real[SRT_PATH_MAX];
+    enum policy_kind kind;
+    size_t at;
+
+    if (!make_absolute(e, path, sizeof(path)))
+        return;
+    at = find_magic(e, path);
+    if (!may_glob || path[at] == '\0') {
+        add_path(e, path);
+        return;
+    }
+    /* A name that exists as it is written is meant, too. */
+    if (e->c->host->real(e->c->host->ctx, path, real, sizeof(real), &kind) &&
+        kind != POLICY_KIND_ABSENT)
+        add_path(e, path);
+    while (path[at - 1] != '/')
+        at--;
+    path[at - 1] = '\0';
+    add_glob(e, at == 1 ? "/" : path, path + at);
+}
+
+static void add_list(struct policy_compiler *c, enum policy_list list)
+{
+    const struct policy_texts *texts = &c->settings->lists[list];
+
+    for (size_t i = 0; i < texts->n; i++) {
+        struct entry e = {.c = c,
+                          .text = &texts->at[i],
+                          .list = list,
+                          .pointer = texts->at[i].pointer};
+
+        add_entry(&e);
+    }
+}
+
+static void note_presence(void *ctx, const char *path)
+{
+    (void)path;
+    *(bool *)ctx = true;
+}
+
+/* Protect what stands at path, if something does: a dangling symlink, too. */
+static void protect_path(struct policy_compiler *c, const char *path,
+                         bool only_file, const char *pointer)
+{
+    struct policy_text text = {.text = path, .literal = true};
+    struct entry e = {c, &text, POLICY_RULE_PROTECT, pointer, 0};
+    char real[SRT_PATH_MAX];
+    enum policy_kind kind;
+    bool present;
+
+    if (!c->host->real(c->host->ctx, path, real, sizeof(real), &kind))
+        return;
+    present = kind != POLICY_KIND_ABSENT;
+    if (!present)
+        c->host->links(c->host->ctx, path, note_presence, &present);
+    if (present && !(only_file && kind == POLICY_KIND_DIR))
+        add_path(&e, path);
+}
+
+static void protect_names(struct policy_compiler *c, const char *root)
+{
+    for (size_t i = 0; i < policy_protect_count; i++) {
+        const struct policy_protect_row *row = &policy_protect_rows[i];
+        char path[SRT_PATH_MAX];
+        char rule[64];
+
+        if (row->git_config && c->settings->allow_git_config)
+            continue;
+        if (!srt_path_join(root, row->name, path, sizeof(path)))
+            continue;
+        (void)snprintf(rule, sizeof(rule), "builtin:protect/%s", row->name);
+        protect_path(c, path, row->only_file,
+                     srt_arena_strdup(&c->arena, rule));
+    }
+}
+
+/* srt's own files, where the command could write them. */
+static void protect_own(struct policy_compiler *c, const char *path,
+                        const char *pointer)
+{
+    char absolute[SRT_PATH_MAX];
+    char real[SRT_PATH_MAX];
+    enum policy_kind kind;
+    int n = snprintf(absolute, sizeof(absolute), "%s%s%s",
+                     path[0] == '/' ? "" : c->host->cwd,
+                     path[0] == '/' ? "" : "/", path);
+
+    if (n < 0 || (size_t)n >= sizeof(absolute) ||
+        !c->host->real(c->host->ctx, absolute, real, sizeof(real), &kind))
+        return;
+    if (is_root(c, real))
+        protect_path(c, absolute, false, pointer);
+}
+
+void policy_compile_paths(struct policy_compiler *c,
+                          const char *const *own_files)
+{
+    size_t nroots;
+
+    add_list(c, POLICY_LIST_ALLOW_UNIX_SOCKETS);
+    if (c->settings->filesystem_disabled)
+        return;
+    add_list(c, POLICY_LIST_ALLOW_WRITE);
+    nroots = c->nroots;
+    add_list(c, POLICY_LIST_ALLOW_READ);
+    add_list(c, POLICY_LIST_DENY_READ);
+    add_list(c, POLICY_LIST_DENY_WRITE);
+    for (size_t i = 0;
+         i < nroots && c->settings->protect != POLICY_PROTECT_NONE; i++)
+        protect_names(c, c->roots[i]);
+    if (c->settings->path != NULL)
+        protect_own(c, c->settings->path, "builtin:protect/policy");
+    for (size_t i = 0; own_files != NULL && own_files[i] != NULL; i++)
+        protect_own(c, own_files[i], "builtin:protect/events");
+}

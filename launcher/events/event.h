@@ -48,6 +48,9 @@ struct events_process {
     char requested[1024]; /* annotation: what the code asked for, "" */
 };
 
+/* "message" of the warning for such a call. */
+#define EVENTS_ALLOWED_TEXT "refused although the policy allows it"
+
 /* A refusal.  All pointers are borrowed for the call. */
 struct events_violation {
     enum events_op op;
@@ -63,6 +66,8 @@ struct events_violation {
     bool probe;     /* class "probe", else "refused" */
     bool uncertain; /* "certain": false */
     bool caller_died;
+    bool allowed;       /* the policy allows it, and still it failed: told as a
+                     warning, counted nowhere */
     const char *hint;   /* or NULL */
     const char *change; /* JSON array text, or NULL */
 };

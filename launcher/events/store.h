@@ -58,8 +58,6 @@ void events_store_warning(struct events_store *s, const char *fmt, ...)
     SRT_PRINTF(2, 3);
 /* srt itself failed (exit 125): also the JSON "error" record. */
 void events_store_error(struct events_store *s, const char *message);
-/* Did the failed call the policy allows?  Counted and told as a warning with
- * the usual fields ("refused although the policy allows it"). */
 
 /* Flush repeats, write the exit record, the summary or the annotation; waits
  * at most 1 s for slow sinks, then counts what they lost. */

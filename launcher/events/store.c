@@ -1,0 +1,473 @@
+/* The store: numbers events, counts them, folds repeats, and hands each line
+ * to the sinks before the refusal is answered.  One lock guards all of it. */
+#include "launcher/events/store.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "launcher/events/dest.h"
+#include "launcher/events/fold.h"
+#include "launcher/events/human.h"
+#include "launcher/events/people.h"
+#include "launcher/events/recent.h"
+#include "launcher/events/record.h"
+#include "launcher/events/shown.h"
+#include "launcher/events/sink.h"
+#include "launcher/events/thread.h"
+#include "launcher/events/totals.h"
+
+#define MAX_SINKS        16u
+#define MESSAGE_BYTES    1024u
+#define TICK_MS          100
+#define LAST_PATIENCE_MS 1000u
+
+struct events_store {
+    pthread_mutex_t lock;
+    struct events_options o;
+    char run[33];
+    uint64_t seq;
+    struct events_sink *sinks[MAX_SINKS]; /* owned */
+    bool told_dead[MAX_SINKS];
+    int user_fds[MAX_SINKS];
+    size_t nsinks;
+    struct events_people people;
+    bool lines; /* a line for each refusal, else a summary at the end */
+    struct events_totals totals;
+    struct events_fold *fold;
+    struct events_recent recent;
+    uint64_t ignored;
+    bool failed; /* an error record was written: no exit record follows */
+    bool finished;
+    struct srt_buf json, text; /* scratch */
+    pthread_t ticker;
+    pthread_cond_t wake;
+    bool ticking, idle, stop;
+};
+
+static void tell_repeat(void *ctx, const struct events_folded *f);
+
+static void make_run_id(char out[33])
+{
+    unsigned char bytes[16];
+
+    if (getentropy(bytes, sizeof(bytes)) != 0)
+        memset(bytes, 0, sizeof(bytes));
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        (void)snprintf(out + 2 * i, 3, "%02x", (unsigned)bytes[i]);
+}
+
+struct events_store *events_store_new(const struct events_options *o)
+{
+    struct events_store *s = srt_xcalloc(1, sizeof(*s));
+
+    s->o = *o;
+    make_run_id(s->run);
+    (void)pthread_mutex_init(&s->lock, NULL);
+    (void)pthread_cond_init(&s->wake, NULL);
+    events_people_init(&s->people, o->err_fd, s->run);
+    s->lines = !o->quiet && (o->verbose || s->people.terminal);
+    events_totals_init(&s->totals);
+    s->fold = events_fold_new(tell_repeat, s);
+    return s;
+}
+
+enum srt_rc events_store_add_sink(struct events_store *s, const char *dest,
+                                  struct srt_err *err)
+{
+    int fd, user_fd;
+    enum srt_rc rc;
+
+    if (strcmp(dest, "-") == 0) {
+        s->lines = true;
+        return SRT_OK;
+    }
+    if (s->nsinks == MAX_SINKS)
+        return srt_err_set(err, SRT_E_LIMIT,
+                           "--events: more than %u destinations", MAX_SINKS);
+    rc = events_dest_open(dest, &fd, &user_fd, err);
+    if (rc != SRT_OK)
+        return rc;
+    s->user_fds[s->nsinks] = user_fd;
+    s->sinks[s->nsinks++] = events_sink_new(fd, dest, s->run);
+    return SRT_OK;
+}
+
+bool events_store_owns_fd(const struct events_store *s, int fd)
+{
+    for (size_t i = 0; i < s->nsinks; i++)
+        if (s->user_fds[i] == fd && fd > 2)
+            return true;
+    return false;
+}
+
+/* ---- under the lock ---- */
+
+static struct events_record_head next_head(struct events_store *s)
+{
+    srt_buf_clear(&s->json);
+    return (struct events_record_head){.seq = ++s->seq, .run = s->run};
+}
+
+/* Give s->json to every sink. */
+static void put_json(struct events_store *s, const char *rule, bool first,
+                     uint64_t weight)
+{
+    struct events_line line = {.text = srt_buf_str(&s->json),
+                               .len = s->json.len,
+                               .seq = s->seq,
+                               .rule = rule,
+                               .first = first,
+                               .weight = weight};
+
+    for (size_t i = 0; i < s->nsinks; i++)
+        events_sink_put(s->sinks[i], &line);
+}
+
+static void put_message(struct events_store *s, const char *type,
+                        const char *message)
+{
+    events_record_message(&s->json, next_head(s), type, message);
+    put_json(s, NULL, false, 1);
+}
+
+static void warn_people(struct events_store *s, const char *message)
+{
+    SRT_AUTO_BUF struct srt_buf line = {0};
+
+    if (s->o.quiet && !s->lines)
+        return;
+    srt_buf_add_str(&line, "srt: warning: ");
+    events_shown_add(&line, message, strlen(message), 0);
+    events_people_line(&s->people, srt_buf_str(&line));
+}
+
+/* A sink whose reader is gone is told of once, in the others. */
+static void tell_dead_sinks(struct events_store *s)
+{
+    char message[MESSAGE_BYTES];
+    struct srt_err err;
+
+    for (size_t i = 0; i < s->nsinks; i++) {
+        int error = events_sink_error(s->sinks[i]);
+
+        if (error == 0 || s->told_dead[i])
+            continue;
+        s->told_dead[i] = true;
+        (void)srt_err_sys(&err, error, "--events %s",
+                          events_sink_name(s->sinks[i]));
+        (void)snprintf(message, sizeof(message),
+                       "%.900s; it gets no more events", err.msg);
+        put_message(s, "warning", message);
+        warn_people(s, message);
+    }
+}
+
+static unsigned how_shown(const struct events_store *s)
+{
+    return (s->people.colour ? (unsigned)EVENTS_HUMAN_COLOUR : 0) |
+           (s->o.verbose ? (unsigned)EVENTS_HUMAN_HINT : 0);
+}
+
+static bool shown_to_people(const struct events_store *s, bool probe)
+{
+    return !probe || s->o.verbose;
+}
+
+static void tell_repeat(void *ctx, const struct events_folded *f)
+{
+    struct events_store *s = ctx;
+
+    events_record_repeat(&s->json, next_head(s), f->seq, f->count, false);
+    put_json(s, f->key->rule, false, f->count);
+    events_recent_repeat(&s->recent, f->seq, f->count);
+    if (!s->lines || !shown_to_people(s, f->key->probe))
+        return;
+    srt_buf_clear(&s->text);
+    events_human_repeat(&s->text, f, how_shown(s));
+    events_people_line(&s->people, srt_buf_str(&s->text));
+}
+
+static void tell_people(struct events_store *s,
+                        const struct events_violation *v, const char *who)
+{
+    if (!shown_to_people(s, v->probe))
+        return;
+    if (!v->allowed) {
+        srt_buf_clear(&s->text);
+        events_human_note(&s->text, v, who);
+        events_recent_add(&s->recent, s->seq, srt_buf_str(&s->text));
+    }
+    if (!s->lines && (!v->allowed || s->o.quiet))
+        return;
+    srt_buf_clear(&s->text);
+    events_human_violation(&s->text, v, who, how_shown(s));
+    events_people_line(&s->people, srt_buf_str(&s->text));
+}
+
+/* ---- the ticker: ends windows, shows held lines ---- */
+
+static void *run_ticker(void *arg)
+{
+    struct events_store *s = arg;
+
+    (void)pthread_mutex_lock(&s->lock);
+    while (!s->stop) {
+        struct timespec until;
+
+        if (events_fold_empty(s->fold) && !events_people_holds(&s->people)) {
+            s->idle = true;
+            (void)pthread_cond_wait(&s->wake, &s->lock);
+            s->idle = false;
+            continue;
+        }
+        (void)clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += TICK_MS * 1000000L;
+        until.tv_sec += until.tv_nsec / 1000000000L;
+        until.tv_nsec %= 1000000000L;
+        (void)pthread_cond_timedwait(&s->wake, &s->lock, &until);
+        if (s->stop)
+            break;
+        events_fold_expire(s->fold, srt_clock_ms(), false);
+        events_people_show(&s->people, false);
+        tell_dead_sinks(s);
+    }
+    (void)pthread_mutex_unlock(&s->lock);
+    return NULL;
+}
+
+static void keep_ticking(struct events_store *s)
+{
+    if (!s->ticking && !s->finished)
+        s->ticking = events_thread_start(&s->ticker, run_ticker, s) == 0;
+    if (s->idle)
+        (void)pthread_cond_signal(&s->wake);
+}
+
+/* ---- what others call ---- */
+
+void events_store_start(struct events_store *s, const struct events_start *st)
+{
+    (void)pthread_mutex_lock(&s->lock);
+    events_record_start(&s->json, next_head(s), st);
+    put_json(s, NULL, false, 1);
+    tell_dead_sinks(s);
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
+static bool is_ignored(const struct events_store *s,
+                       const struct events_violation *v)
+{
+    return s->o.image != NULL && !v->allowed &&
+           policy_ignores(s->o.image, s->o.command != NULL ? s->o.command : "",
+                          v->target) != NULL;
+}
+
+/* The first of its kind: a record of its own. */
+static void tell_violation(struct events_store *s,
+                           const struct events_violation *v,
+                           const struct events_process *p,
+                           const struct events_fold_key *key)
+{
+    SRT_AUTO_BUF struct srt_buf who = {0};
+
+    if (p != NULL)
+        events_human_who(&who, p);
+    events_record_violation(&s->json, next_head(s), v, p);
+    put_json(s, v->allowed ? NULL : v->rule, true, 1);
+    if (!v->allowed)
+        events_fold_begin(s->fold, key, s->seq, srt_buf_str(&who),
+                          srt_clock_ms());
+    tell_people(s, v, srt_buf_str(&who));
+    tell_dead_sinks(s);
+    keep_ticking(s);
+}
+
+void events_store_violation(struct events_store *s,
+                            const struct events_violation *v,
+                            const struct events_process *p)
+{
+    struct events_fold_key key = {.process = p != NULL ? p->host_pid : 0,
+                                  .op = v->op,
+                                  .probe = v->probe,
+                                  .uncertain = v->uncertain,
+                                  .target = v->target,
+                                  .target2 = v->target2,
+                                  .rule = v->rule};
+
+    (void)pthread_mutex_lock(&s->lock);
+    if (s->finished) {
+        /* The sandbox is gone, and with it whoever was refused. */
+    } else if (is_ignored(s, v)) {
+        s->ignored++;
+    } else if (v->allowed) {
+        tell_violation(s, v, p, &key);
+    } else {
+        events_totals_add(&s->totals, v->rule, v->probe, v->uncertain);
+        events_fold_expire(s->fold, srt_clock_ms(), false);
+        if (!events_fold_hit(s->fold, &key))
+            tell_violation(s, v, p, &key);
+    }
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
+void events_store_warning(struct events_store *s, const char *fmt, ...)
+{
+    char message[MESSAGE_BYTES];
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(message, sizeof(message), fmt, ap);
+    va_end(ap);
+    (void)pthread_mutex_lock(&s->lock);
+    put_message(s, "warning", message);
+    warn_people(s, message);
+    tell_dead_sinks(s);
+    if (events_people_holds(&s->people))
+        keep_ticking(s);
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
+void events_store_error(struct events_store *s, const char *message)
+{
+    (void)pthread_mutex_lock(&s->lock);
+    events_fold_expire(s->fold, srt_clock_ms(), true);
+    put_message(s, "error", message);
+    s->failed = true;
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
+size_t events_store_total(const struct events_store *s)
+{
+    return (size_t)events_totals_sum(&s->totals, true);
+}
+
+/* ---- the end ---- */
+
+/* One line: how many, by which rules, the last one. */
+static void summarise(struct events_store *s)
+{
+    uint64_t sum = events_totals_sum(&s->totals, s->o.verbose);
+    const struct events_recent_line *last = events_recent_last(&s->recent);
+    const char *comma = "";
+
+    if (sum == 0 || last == NULL)
+        return;
+    srt_buf_clear(&s->text);
+    if (sum == last->count) {
+        srt_buf_addf(&s->text, "srt: %s", last->text);
+        if (sum > 1)
+            srt_buf_addf(&s->text, " (%llu times)", (unsigned long long)sum);
+    } else {
+        srt_buf_addf(&s->text,
+                     "srt: denied %llu operations: ", (unsigned long long)sum);
+        for (size_t i = 0; i < s->totals.n && s->text.len < 512; i++) {
+            const struct events_count *c = &s->totals.at[i];
+            uint64_t n = events_totals_of(c, s->o.verbose);
+
+            if (n == 0)
+                continue;
+            srt_buf_addf(&s->text, "%s%llu by ", comma, (unsigned long long)n);
+            events_shown_add(&s->text, c->rule, strlen(c->rule), 0);
+            comma = ", ";
+        }
+        srt_buf_addf(&s->text, "; last: %s", last->text);
+    }
+    events_people_line(&s->people, srt_buf_str(&s->text));
+}
+
+static void annotate(struct events_store *s)
+{
+    SRT_AUTO_BUF struct srt_buf block = {.max = (size_t)16 << 20};
+
+    events_recent_annotate(&s->recent, &block);
+    events_people_show(&s->people, true);
+    for (char *line = block.data; line != NULL && *line != '\0';) {
+        char *end = strchr(line, '\n');
+
+        if (end != NULL)
+            *end = '\0';
+        events_people_line(&s->people, line);
+        line = end != NULL ? end + 1 : NULL;
+    }
+}
+
+static void stop_ticker(struct events_store *s)
+{
+    bool ticking;
+
+    (void)pthread_mutex_lock(&s->lock);
+    ticking = s->ticking;
+    s->ticking = false;
+    s->stop = true;
+    (void)pthread_cond_signal(&s->wake);
+    (void)pthread_mutex_unlock(&s->lock);
+    if (ticking)
+        (void)pthread_join(s->ticker, NULL);
+}
+
+static void end_sinks(struct events_store *s)
+{
+    uint64_t deadline = srt_clock_ms() + LAST_PATIENCE_MS;
+
+    for (size_t i = 0; i < s->nsinks; i++) {
+        uint64_t lost;
+        char message[MESSAGE_BYTES];
+
+        events_sink_end(s->sinks[i], deadline);
+        lost = events_sink_lost(s->sinks[i]);
+        if (lost == 0 || s->told_dead[i])
+            continue;
+        (void)snprintf(message, sizeof(message),
+                       "--events %.500s: the reader was too slow; %llu lines "
+                       "were lost",
+                       events_sink_name(s->sinks[i]), (unsigned long long)lost);
+        warn_people(s, message);
+    }
+    events_people_end(&s->people, deadline);
+}
+
+void events_store_finish(struct events_store *s, int status)
+{
+    stop_ticker(s);
+    (void)pthread_mutex_lock(&s->lock);
+    if (!s->finished) {
+        s->finished = true;
+        events_fold_expire(s->fold, srt_clock_ms(), true);
+        if (!s->failed) {
+            events_record_exit(&s->json, next_head(s), status, &s->totals,
+                               s->ignored);
+            put_json(s, NULL, false, 1);
+        }
+        events_people_show(&s->people, true);
+        if (!s->lines && !s->o.quiet)
+            summarise(s);
+        if (s->o.annotate)
+            annotate(s);
+        end_sinks(s);
+    }
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
+void events_store_free(struct events_store *s)
+{
+    if (s == NULL)
+        return;
+    stop_ticker(s);
+    for (size_t i = 0; i < s->nsinks; i++)
+        events_sink_free(s->sinks[i]);
+    events_people_release(&s->people);
+    events_fold_free(s->fold);
+    events_totals_release(&s->totals);
+    events_recent_release(&s->recent);
+    srt_buf_release(&s->json);
+    srt_buf_release(&s->text);
+    (void)pthread_mutex_destroy(&s->lock);
+    (void)pthread_cond_destroy(&s->wake);
+    free(s);
+}

@@ -1,0 +1,265 @@
+#include "launcher/explain.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/path.h"
+#include "launcher/hostfs.h"
+#include "launcher/load.h"
+#include "policy/glob.h"
+#include "policy/suggest.h"
+
+enum { ALLOWED = 0, DENIED = 1, NO_ANSWER = 125 };
+
+/* One question, its policy and its answer. */
+struct question {
+    const struct question_row *row;
+    const char *subject;
+    struct policy policy;
+    struct policy_host host;
+    char target[SRT_PATH_MAX]; /* what was judged */
+    enum policy_kind kind;     /* of the target, when it is a path */
+    enum policy_subject suggest;
+    struct policy_decision answer;
+};
+
+typedef bool ask_fn(struct question *q, struct srt_err *err);
+
+struct question_row {
+    const char *word;
+    ask_fn *ask;
+    struct policy_decision (*decide)(const struct policy_image *img,
+                                     const char *target);
+    enum policy_subject suggest;
+    const char *subject; /* for the usage line */
+};
+
+/* Where the subject really is. */
+static bool ask_path(struct question *q, struct srt_err *err)
+{
+    const struct policy_host *h = &q->host;
+    char path[2 * SRT_PATH_MAX];
+    int n = snprintf(path, sizeof(path), "%s%s%s",
+                     q->subject[0] == '/' ? "" : h->cwd,
+                     q->subject[0] == '/' ? "" : "/", q->subject);
+
+    if (n < 0 || (size_t)n >= sizeof(path) ||
+        !h->real(h->ctx, path, q->target, sizeof(q->target), &q->kind)) {
+        (void)srt_err_set(err, SRT_E_CONFIG,
+                          "'%s' is a loop of symlinks or too long", q->subject);
+        return false;
+    }
+    if (q->row->suggest == POLICY_SUBJECT_WRITE &&
+        q->kind == POLICY_KIND_ABSENT)
+        q->suggest = POLICY_SUBJECT_ENTRY;
+    q->answer = q->row->decide(q->policy.image, q->target);
+    return true;
+}
+
+/* "name:port", "[v6]:port" */
+static bool ask_connect(struct question *q, struct srt_err *err)
+{
+    const char *colon = strrchr(q->subject, ':');
+    size_t len = colon != NULL ? (size_t)(colon - q->subject) : 0;
+    bool bare_v6 = len > 0 && q->subject[0] != '[' &&
+                   memchr(q->subject, ':', len) != NULL;
+    uint16_t lo;
+    uint16_t hi;
+
+    if (len == 0 || bare_v6 || len >= sizeof(q->target) ||
+        !policy_addr_ports(colon + 1, strlen(colon + 1), &lo, &hi) ||
+        lo != hi) {
+        (void)srt_err_set(err, SRT_E_CONFIG,
+                          "'%s': expected HOST:PORT (IPv6 in brackets)",
+                          q->subject);
+        return false;
+    }
+    memcpy(q->target, q->subject, len);
+    q->target[len] = '\0';
+    q->answer = policy_decide_host(q->policy.image, q->target, lo);
+    (void)snprintf(q->target, sizeof(q->target), "%s", q->subject);
+    return true;
+}
+
+static bool ask_name(struct question *q, struct srt_err *err)
+{
+    if (strlen(q->subject) >= sizeof(q->target)) {
+        (void)srt_err_set(err, SRT_E_CONFIG, "the name is too long");
+        return false;
+    }
+    (void)snprintf(q->target, sizeof(q->target), "%s", q->subject);
+    q->answer = q->row->decide(q->policy.image, q->subject);
+    return true;
+}
+
+static const struct question_row rows[] = {
+    {"read", ask_path, policy_decide_read, POLICY_SUBJECT_READ, "PATH"},
+    {"write", ask_path, policy_decide_write, POLICY_SUBJECT_WRITE, "PATH"},
+    {"connect", ask_connect, NULL, POLICY_SUBJECT_HOST, "HOST:PORT"},
+    {"resolve", ask_name, policy_decide_resolve, POLICY_SUBJECT_RESOLVE,
+     "NAME"},
+    {"unix", ask_path, policy_decide_unix, POLICY_SUBJECT_UNIX, "PATH"},
+};
+
+/* The text of the entry that a rule points to, or NULL. */
+static const char *entry_text(const struct policy_settings *s, const char *rule)
+{
+    for (size_t list = 0; list < POLICY_LISTS; list++)
+        for (size_t i = 0; i < s->lists[list].n; i++)
+            if (strcmp(s->lists[list].at[i].pointer, rule) == 0)
+                return s->lists[list].at[i].text;
+    return NULL;
+}
+
+static bool has_glob(const struct policy_texts *texts)
+{
+    for (size_t i = 0; i < texts->n; i++) {
+        const struct policy_text *t = &texts->at[i];
+        size_t len = strlen(t->text);
+
+        if (!t->literal && policy_glob_is_magic(t->text, len) &&
+            !(len > 2 && strcspn(t->text, "*?[\\") == len - 2))
+            return true;
+    }
+    return false;
+}
+
+/* What the answer does not cover. */
+static void print_notes(const struct question *q)
+{
+    const struct policy_settings *s = q->policy.settings;
+    bool denied = q->answer.verdict == POLICY_DENY;
+
+    if (q->row->suggest == POLICY_SUBJECT_READ &&
+        has_glob(&s->lists[POLICY_LIST_DENY_READ]))
+        (void)puts("  note:    a denyRead glob does not cover a file that the "
+                   "host creates during a run; deny its directory");
+    if (q->row->suggest == POLICY_SUBJECT_READ && denied &&
+        q->kind == POLICY_KIND_FILE)
+        (void)puts("  note:    a file that the host replaces during a run is "
+                   "hidden again within milliseconds; deny its directory for "
+                   "no gap");
+    if (q->row->suggest == POLICY_SUBJECT_WRITE && !denied &&
+        s->protect == POLICY_PROTECT_DEFAULT && !s->filesystem_disabled)
+        (void)puts("  note:    of the protected names, those that exist at "
+                   "the start of a run are kept");
+    if (q->row->suggest == POLICY_SUBJECT_HOST && !denied)
+        (void)puts("  note:    the addresses that a name leads to are checked "
+                   "when it is looked up");
+}
+
+static void print_field(const char *name, const char *value)
+{
+    char quoted[SRT_LOG_QUOTED_MAX];
+
+    (void)printf("  %-8s %s\n", name,
+                 srt_log_quote(value, quoted, sizeof(quoted)));
+}
+
+static void print_answer(const struct question *q)
+{
+    bool denied = q->answer.verdict == POLICY_DENY;
+    const char *entry = entry_text(q->policy.settings, q->answer.rule);
+    SRT_AUTO_BUF struct srt_buf hint = {0};
+    SRT_AUTO_BUF struct srt_buf change = {0};
+    char quoted[SRT_LOG_QUOTED_MAX];
+
+    (void)printf("%s %s %s\n", denied ? "denied" : "allowed", q->row->word,
+                 srt_log_quote(q->subject, quoted, sizeof(quoted)));
+    if (strcmp(q->target, q->subject) != 0)
+        print_field("really:", q->target);
+    print_field("rule:", q->answer.rule);
+    if (entry != NULL)
+        print_field("entry:", entry);
+    print_field("reason:", q->answer.reason);
+    policy_suggest(q->policy.image, q->suggest, q->target, &q->answer, &hint,
+                   &change);
+    if (hint.len > 0)
+        print_field("hint:", srt_buf_str(&hint));
+    if (change.len > 0)
+        (void)printf("  %-8s %s\n", "change:", srt_buf_str(&change));
+    print_notes(q);
+}
+
+static int usage(void)
+{
+    (void)fputs("srt: usage: srt explain [OPTIONS] (", stderr);
+    for (size_t i = 0; i < SRT_ARRAY_LEN(rows); i++)
+        (void)fprintf(stderr, "%s%s %s", i > 0 ? " | " : "", rows[i].word,
+                      rows[i].subject);
+    (void)fputs(")\n", stderr);
+    return NO_ANSWER;
+}
+
+/* "srt: " before each line that says what is wrong. */
+static int complain(const char *lines)
+{
+    while (*lines != '\0') {
+        size_t n = strcspn(lines, "\n");
+
+        (void)fprintf(stderr, "srt: %.*s\n", (int)n, lines);
+        lines += n + (lines[n] == '\n');
+    }
+    return NO_ANSWER;
+}
+
+static int answer(struct question *q, const struct launcher_options *o)
+{
+    struct policy_settings settings;
+    SRT_AUTO_BUF struct srt_buf diags = {0};
+    struct srt_err err;
+    char cwd[SRT_PATH_MAX];
+    int status = NO_ANSWER;
+
+    if (launcher_load_cwd(o, cwd, sizeof(cwd), &err) != SRT_OK)
+        return complain(err.msg);
+    if (launcher_load_settings(o, &settings, &diags) != SRT_OK)
+        return complain(srt_buf_str(&diags));
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+    launcher_hostfs_init(&q->host, getenv("HOME"), cwd);
+    if (policy_compile(&settings, &q->host, NULL, &q->policy, &diags) !=
+        SRT_OK) {
+        policy_settings_release(&settings);
+        return complain(srt_buf_str(&diags));
+    }
+    if (q->row->ask(q, &err)) {
+        print_answer(q);
+        status = q->answer.verdict == POLICY_ALLOW ? ALLOWED : DENIED;
+    } else {
+        (void)complain(err.msg);
+    }
+    policy_release(&q->policy);
+    policy_settings_release(&settings);
+    return status;
+}
+
+static const struct question_row *find_row(const char *word)
+{
+    for (size_t i = 0; i < SRT_ARRAY_LEN(rows); i++)
+        if (strcmp(rows[i].word, word) == 0)
+            return &rows[i];
+    return NULL;
+}
+
+int launcher_explain_main(char **argv)
+{
+    struct launcher_options o;
+    struct question q = {0};
+    struct srt_err err;
+    int status;
+
+    if (launcher_options_parse(argv, &o, &err) != SRT_OK)
+        return complain(err.msg);
+    if (o.command == NULL || o.command[0] == NULL || o.command[1] == NULL ||
+        o.command[2] != NULL || (q.row = find_row(o.command[0])) == NULL) {
+        status = usage();
+    } else {
+        q.subject = o.command[1];
+        q.suggest = q.row->suggest;
+        status = answer(&q, &o);
+    }
+    launcher_options_release(&o);
+    return status;
+}

@@ -1,0 +1,91 @@
+#include "launcher/load.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/path.h"
+
+/* NULL: the built-in policy.  False: a diagnostic was made. */
+static bool find_policy(const struct launcher_options *o, char *buf,
+                        size_t size, const char **ret, struct srt_buf *diags)
+{
+    /* No thread changes the environment. */
+    const char *named = getenv(
+        "SRT_POLICY");                 /* NOLINT(concurrency-mt-unsafe) */
+    const char *home = getenv("HOME"); /* NOLINT(concurrency-mt-unsafe) */
+    struct stat st;
+    int n;
+
+    *ret = o->policy != NULL ? o->policy : named;
+    if (*ret != NULL && (*ret)[0] == '\0') {
+        srt_buf_addf(diags, "%s is empty; expected the path of a policy\n",
+                     o->policy != NULL ? "--policy" : "SRT_POLICY");
+        return false;
+    }
+    if (*ret != NULL || home == NULL || home[0] != '/')
+        return true;
+    n = snprintf(buf, size, "%s/.srt-settings.json", home);
+    if (n < 0 || (size_t)n >= size)
+        return true;
+    /* One that is there but cannot be used is an error, not a reason to go
+     * on without it. */
+    if (lstat(buf, &st) == 0 || (errno != ENOENT && errno != ENOTDIR))
+        *ret = buf;
+    return true;
+}
+
+enum srt_rc launcher_load_settings(const struct launcher_options *o,
+                                   struct policy_settings *ret,
+                                   struct srt_buf *diags)
+{
+    struct policy_settings s;
+    struct srt_err err;
+    char buf[SRT_PATH_MAX];
+    const char *path;
+    enum srt_rc rc;
+
+    if (!find_policy(o, buf, sizeof(buf), &path, diags))
+        return SRT_E_CONFIG;
+    policy_settings_init(&s);
+    if (path != NULL) {
+        rc = policy_settings_load(path, &s, diags);
+        if (rc != SRT_OK)
+            return rc;
+    }
+    for (size_t i = 0; i < o->nadded; i++) {
+        const struct launcher_added *a = &o->added[i];
+
+        if (policy_settings_add(&s, a->list, a->option, a->value, &err) ==
+            SRT_OK)
+            continue;
+        srt_buf_addf(diags, "%s\n", err.msg);
+        policy_settings_release(&s);
+        return SRT_E_CONFIG;
+    }
+    *ret = s;
+    return SRT_OK;
+}
+
+enum srt_rc launcher_load_cwd(const struct launcher_options *o, char *out,
+                              size_t size, struct srt_err *err)
+{
+    const char *dir = o->cwd != NULL ? o->cwd : ".";
+    char real[PATH_MAX];
+    struct stat st;
+
+    if (realpath(dir, real) == NULL || stat(real, &st) != 0)
+        return srt_err_sys(err, errno, "%s '%s'",
+                           o->cwd != NULL ? "--cwd" : "working directory", dir);
+    if (!S_ISDIR(st.st_mode))
+        return srt_err_set(err, SRT_E_CONFIG, "--cwd '%s': not a directory",
+                           dir);
+    if (strlen(real) >= size)
+        return srt_err_set(err, SRT_E_LIMIT, "'%s': too long", dir);
+    memcpy(out, real, strlen(real) + 1);
+    return SRT_OK;
+}

@@ -100,13 +100,19 @@ static void keep(int fd)
         (void)fcntl(fd, F_SETFD, 0);
 }
 
-static void default_signals(void)
+/* What the terminal or a caller of kill(2) sends to the group is for the
+ * command: bwrap would die of it and take the tree along. */
+static void ignore_signals(void)
 {
+    static const int ignored[] = {SIGINT,  SIGQUIT, SIGTERM, SIGHUP, SIGUSR1,
+                                  SIGUSR2, SIGTSTP, SIGTTIN, SIGTTOU};
     sigset_t none;
 
     for (int s = 1; s < NSIG; s++)
         if (s != SIGKILL && s != SIGSTOP)
-            (void)signal(s, s == SIGINT || s == SIGQUIT ? SIG_IGN : SIG_DFL);
+            (void)signal(s, SIG_DFL);
+    for (size_t i = 0; i < SRT_ARRAY_LEN(ignored); i++)
+        (void)signal(ignored[i], SIG_IGN);
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -129,7 +135,7 @@ static _Noreturn void become_bwrap(const struct bwrap_input *in, int args_fd,
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(125);
-    default_signals();
+    ignore_signals();
     if (dup2(in->error_fd, STDERR_FILENO) < 0)
         _exit(125);
     keep(args_fd);

@@ -39,8 +39,8 @@ struct bwrap_input {
 enum srt_rc bwrap_find(const char *wanted, const char **ret,
                        struct srt_err *err) SRT_MUST_CHECK;
 
-/* Start it; the caller waits for *ret_pid.  SIGINT and SIGQUIT are ignored in
- * it, all other signals default and unblocked. */
+/* Start it; the caller waits for *ret_pid.  Signals meant for the command are
+ * ignored in it, all others default, none blocked. */
 enum srt_rc bwrap_start(const struct bwrap_input *in, pid_t *ret_pid,
                         struct srt_err *err) SRT_MUST_CHECK;
 

@@ -225,6 +225,16 @@ static void tie_to_launcher(const struct sup_config *c)
         _exit(125);
 }
 
+static void tell_ready(const struct sup *s)
+{
+    static struct channel_msg m;
+
+    channel_msg_init(&m, CHANNEL_READY, 0, 0);
+    m.tid = s->init;
+    if (channel_send(s->channel, &m, NULL, 0, 0) != 0)
+        _exit(125);
+}
+
 _Noreturn void sup_main(const struct sup_config *config)
 {
     static struct sup s;
@@ -260,7 +270,7 @@ _Noreturn void sup_main(const struct sup_config *config)
     drop_capabilities(&c);
     if (s.listener >= 0)
         (void)ioctl(s.listener, VND_SECCOMP_NOTIF_SET_FLAGS, sync);
-    send_descriptors(&c, CHANNEL_READY, NULL, 0);
+    tell_ready(&s);
     tell_init(&c, 'g');
     sup_serve(&s);
 }

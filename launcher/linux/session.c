@@ -1,0 +1,527 @@
+/*
+ * A run, from the first process to the last.
+ *
+ * The loop watches the channel to the supervisor, a signalfd and an eventfd
+ * (messages queued by other threads).  The run is over when bwrap's outer
+ * process has ended: it carries the command's exit status, and its death ends
+ * the sandbox's pid 1 and with it every process inside.
+ */
+#include "launcher/linux/session.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "launcher/linux/bwrap.h"
+#include "launcher/linux/filter.h"
+#include "launcher/linux/masks.h"
+#include "launcher/linux/prepare.h"
+#include "launcher/linux/refusal.h"
+#include "launcher/linux/report.h"
+#include "launcher/linux/route.h"
+#include "launcher/linux/signals.h"
+#include "launcher/linux/supervisor/supervisor.h"
+
+/* Most messages that may wait for the supervisor; it reads all the time. */
+#define QUEUE_MAX 8192
+
+struct queued {
+    struct queued *next;
+    size_t len;
+    struct channel_msg m; /* only len bytes of it are there */
+};
+
+struct session_private {
+    struct prepare p;
+    struct refusal *refusal;
+    struct route *route;
+    struct masks *masks;
+    struct report *report;
+    struct signals signals;
+    struct proxy_watch channel, wake;
+    struct proxy_watch child_watch;
+    int wake_fd, child_fd;
+    pid_t bwrap;
+    bool bwrap_done, supervisor_done, ready, failed;
+    int status;           /* of srt, when the run is over */
+    struct srt_err err;   /* when failed */
+    pthread_mutex_t lock; /* for the queue */
+    struct queued *head, **tail;
+    size_t queued;
+};
+
+/* ---- to the supervisor ---- */
+
+void session_send(struct session *s, const struct channel_msg *m)
+{
+    struct session_private *p = s->priv;
+    size_t len = offsetof(struct channel_msg, bytes) + m->text_len;
+    struct queued *q = malloc(offsetof(struct queued, m) + len);
+    uint64_t one = 1;
+
+    if (q == NULL)
+        return; /* the caller stays refused: it waits until the run ends */
+    memcpy(&q->m, m, len);
+    q->len = len;
+    q->next = NULL;
+    (void)pthread_mutex_lock(&p->lock);
+    if (p->queued < QUEUE_MAX) {
+        *p->tail = q;
+        p->tail = &q->next;
+        p->queued++;
+        q = NULL;
+    }
+    (void)pthread_mutex_unlock(&p->lock);
+    free(q);
+    (void)!write(p->wake_fd, &one, sizeof(one));
+}
+
+/* Send what is queued as far as the socket takes it. */
+static void flush_queue(struct session *s)
+{
+    struct session_private *p = s->priv;
+    bool more = false;
+
+    (void)pthread_mutex_lock(&p->lock);
+    while (p->head != NULL) {
+        struct queued *q = p->head;
+        int e = channel_send(p->p.channel[0], &q->m, NULL, 0, MSG_DONTWAIT);
+
+        if (e == EAGAIN) {
+            more = true;
+            break;
+        }
+        p->head = q->next;
+        if (p->head == NULL)
+            p->tail = &p->head;
+        p->queued--;
+        free(q);
+    }
+    (void)pthread_mutex_unlock(&p->lock);
+    proxy_loop_set(&p->channel,
+                   PROXY_LOOP_READ | (more ? PROXY_LOOP_WRITE : 0u));
+}
+
+static struct session *session_of_wake;
+
+static void on_wake(struct proxy_watch *w, unsigned ready)
+{
+    uint64_t count;
+
+    (void)ready;
+    (void)!read(w->fd, &count, sizeof(count));
+    flush_queue(session_of_wake);
+}
+
+/* ---- from the supervisor ---- */
+
+static void fail_run(struct session *s, int status, const char *text)
+{
+    struct session_private *p = s->priv;
+
+    if (p->failed)
+        return;
+    p->failed = true;
+    p->status = status;
+    (void)srt_err_set(&p->err, SRT_E_UNSUP, "%s", text);
+    (void)kill(p->bwrap, SIGKILL);
+}
+
+/* The sandbox's pid 1 has one child: srt-init, which became the command. */
+static pid_t only_child(pid_t pid)
+{
+    char path[64];
+    char text[64] = "";
+    SRT_AUTO_FD int fd = -1;
+    ssize_t n;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    n = read(fd, text, sizeof(text) - 1);
+    return n > 0 ? (pid_t)strtol(text, NULL, 10) : 0;
+}
+
+static void on_sockets(struct session *s, const struct channel_msg *m, int *fds,
+                       size_t nfds)
+{
+    struct session_private *p = s->priv;
+    struct srt_err err;
+
+    if (nfds != CHANNEL_SOCKET_COUNT) {
+        fail_run(s, 125, "the supervisor sent too few sockets");
+        return;
+    }
+    s->diag_fd = srt_fd_take(&fds[CHANNEL_DIAG]);
+    if (s->in->level != POLICY_LEVEL_FULL &&
+        report_new(s, srt_fd_take(&fds[CHANNEL_REPORT]), &p->report, &err) !=
+            SRT_OK)
+        fail_run(s, 125, err.msg);
+    if (route_sockets(p->route, m, fds, nfds, &err) != SRT_OK)
+        fail_run(s, 125, err.msg);
+}
+
+static void on_mask(struct session *s, int *fds, size_t nfds)
+{
+    struct session_private *p = s->priv;
+    static struct channel_msg m;
+    struct srt_err err;
+
+    if (nfds != 1 ||
+        masks_new(s, srt_fd_take(&fds[0]), &p->masks, &err) != SRT_OK) {
+        fail_run(s, 125, nfds == 1 ? err.msg : "the supervisor sent no mask");
+        return;
+    }
+    channel_msg_init(&m, CHANNEL_MASK_SERVED, 0, 0);
+    session_send(s, &m);
+    flush_queue(s);
+}
+
+static void on_ready(struct session *s, const struct channel_msg *m)
+{
+    struct session_private *p = s->priv;
+
+    s->init_pid = m->tid;
+    p->ready = true;
+    signals_command(&p->signals, only_child(s->init_pid));
+}
+
+static void dispatch(struct session *s, const struct channel_msg *m, int *fds,
+                     size_t nfds)
+{
+    struct session_private *p = s->priv;
+
+    switch (m->type) {
+    case CHANNEL_FAILED:
+        fail_run(s, m->error != 0 ? m->error : 125, channel_msg_text(m, 0));
+        break;
+    case CHANNEL_SOCKETS:
+        on_sockets(s, m, fds, nfds);
+        break;
+    case CHANNEL_MASK:
+        on_mask(s, fds, nfds);
+        break;
+    case CHANNEL_READY:
+        on_ready(s, m);
+        break;
+    case CHANNEL_REFUSED:
+        refusal_handle(p->refusal, m);
+        break;
+    case CHANNEL_CONNECT:
+    case CHANNEL_CANCEL:
+    case CHANNEL_TUNNEL:
+        route_handle(p->route, m, fds, nfds);
+        break;
+    case CHANNEL_WARNING:
+        events_store_warning(s->events, "%s", channel_msg_text(m, 0));
+        break;
+    default:
+        break;
+    }
+}
+
+/* One message; false when there is none, or the supervisor is gone. */
+static bool receive(struct session *s)
+{
+    struct session_private *p = s->priv;
+    static struct channel_msg m;
+    int fds[SRT_FD_PASS_MAX];
+    size_t nfds;
+    int n = channel_recv(p->p.channel[0], &m, fds, &nfds, MSG_DONTWAIT);
+
+    if (n == 0 || (n < 0 && errno != EAGAIN)) {
+        proxy_loop_remove(&p->channel);
+        p->supervisor_done = true;
+        if (!p->bwrap_done && p->ready)
+            fail_run(s, 125, "the supervisor died: the run is ended");
+        return false;
+    }
+    if (n < 0)
+        return false;
+    dispatch(s, &m, fds, nfds);
+    for (size_t i = 0; i < nfds; i++)
+        srt_fd_close(&fds[i]);
+    return true;
+}
+
+static void on_channel(struct proxy_watch *w, unsigned ready)
+{
+    struct session *s = session_of_wake;
+
+    (void)w;
+    if ((ready & PROXY_LOOP_WRITE) != 0)
+        flush_queue(s);
+    for (int i = 0; i < 64 && receive(s); i++)
+        ;
+}
+
+/* ---- the end ---- */
+
+static void on_child(struct proxy_watch *w, unsigned ready)
+{
+    struct session *s = session_of_wake;
+    struct session_private *p = s->priv;
+    int status;
+
+    (void)ready;
+    if (waitpid(p->bwrap, &status, WNOHANG) != p->bwrap)
+        return;
+    proxy_loop_remove(w);
+    p->bwrap_done = true;
+    if (!p->failed)
+        p->status = WIFEXITED(status) ? WEXITSTATUS(status)
+                                      : 128 + WTERMSIG(status);
+    proxy_loop_stop(s->loop);
+}
+
+/* bwrap ended before the command ran: its own words say why. */
+static enum srt_rc explain_failure(struct session *s, struct srt_err *err)
+{
+    struct session_private *p = s->priv;
+    char said[1024] = "";
+    struct pollfd poll_fd = {.fd = p->p.bwrap_error[0], .events = POLLIN};
+
+    if (p->failed) {
+        *err = p->err;
+        return err->rc;
+    }
+    srt_fd_close(&p->p.bwrap_error[1]);
+    if (poll(&poll_fd, 1, 0) == 1 && (poll_fd.revents & POLLIN) != 0)
+        (void)!read(p->p.bwrap_error[0], said, sizeof(said) - 1);
+    return bwrap_explain(said, err);
+}
+
+/* What the supervisor still said about refused calls belongs to the run. */
+static void drain(struct session *s)
+{
+    struct session_private *p = s->priv;
+
+    while (!p->supervisor_done && receive(s))
+        ;
+}
+
+static void end(struct session *s)
+{
+    struct session_private *p = s->priv;
+
+    if (s->supervisor > 0) {
+        (void)kill(s->supervisor, SIGKILL);
+        (void)waitpid(s->supervisor, NULL, 0);
+    }
+    refusal_free(p->refusal);
+    masks_free(p->masks);
+    report_free(p->report);
+    route_free(p->route);
+    signals_release(&p->signals);
+    proxy_loop_free(s->loop);
+    while (p->head != NULL) {
+        struct queued *q = p->head;
+
+        p->head = q->next;
+        free(q);
+    }
+    srt_fd_close(&p->wake_fd);
+    srt_fd_close(&p->child_fd);
+    srt_fd_close(&s->diag_fd);
+    prepare_release(&p->p);
+    (void)pthread_mutex_destroy(&p->lock);
+}
+
+/* ---- the beginning ---- */
+
+static enum srt_rc start_processes(struct session *s, struct srt_err *err)
+{
+    struct session_private *p = s->priv;
+    const struct bwrap_input b = {
+        .program = s->in->bwrap,
+        .init_path = s->in->init_path,
+        .shim_path = s->in->shim_path,
+        .image_fd = p->p.image_fd,
+        .shim_fd = p->p.shim_fd,
+        .config_fd = p->p.config_fd,
+        .init_socket = p->p.init[1],
+        .info_fd = p->p.info[1],
+        .error_fd = p->p.bwrap_error[1],
+        .stderr_fd = p->p.stderr_fd,
+        .keep_fds = s->in->pass_fds,
+        .nkeep_fds = s->in->npass_fds,
+        .closed_fds = s->in->closed_fds,
+        .nofile = p->p.nofile,
+    };
+    const struct sup_config c = {
+        .image = s->policy->image,
+        .policy = s->policy,
+        .plan = s->plan,
+        .launcher = p->p.channel[1],
+        .init = p->p.init[0],
+        .info = p->p.info[0],
+        .launcher_pid = getpid(),
+        .listener = s->in->level == POLICY_LEVEL_FULL,
+        .fuse = p->p.fuse,
+        .ipv6 = p->p.ipv6,
+    };
+    enum srt_rc rc = bwrap_start(&b, &p->bwrap, err);
+
+    if (rc != SRT_OK)
+        return rc;
+    srt_fd_close(&p->p.init[1]);
+    srt_fd_close(&p->p.info[1]);
+    srt_fd_close(&p->p.bwrap_error[1]);
+    s->supervisor = fork();
+    if (s->supervisor == 0)
+        sup_main(&c);
+    if (s->supervisor < 0) {
+        (void)kill(p->bwrap, SIGKILL);
+        return srt_err_sys(err, errno, "fork");
+    }
+    srt_fd_close(&p->p.channel[1]);
+    srt_fd_close(&p->p.init[0]);
+    srt_fd_close(&p->p.info[0]);
+    return SRT_OK;
+}
+
+static int pidfd(pid_t pid)
+{
+    return (int)syscall(434 /* SYS_pidfd_open */, pid, 0);
+}
+
+static enum srt_rc start_watching(struct session *s, struct srt_err *err)
+{
+    struct session_private *p = s->priv;
+    enum srt_rc rc;
+
+    p->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    p->child_fd = pidfd(p->bwrap);
+    if (p->wake_fd < 0 || p->child_fd < 0)
+        return srt_err_sys(err, errno, "watch the run");
+    rc = proxy_loop_add(s->loop, &p->channel, p->p.channel[0], PROXY_LOOP_READ,
+                        err);
+    if (rc == SRT_OK)
+        rc = proxy_loop_add(s->loop, &p->wake, p->wake_fd, PROXY_LOOP_READ,
+                            err);
+    if (rc == SRT_OK)
+        rc = proxy_loop_add(s->loop, &p->child_watch, p->child_fd,
+                            PROXY_LOOP_READ, err);
+    if (rc == SRT_OK)
+        rc = signals_watch(&p->signals, s->loop, p->bwrap, err);
+    return rc;
+}
+
+static void tell_start(struct session *s)
+{
+    const struct prepare *p = &s->priv->p;
+    const char *layers[8];
+    const char *weak[8];
+    size_t n = 0;
+    size_t w = 0;
+    const bool full = s->in->level == POLICY_LEVEL_FULL;
+
+    layers[n++] = "bwrap";
+    if (p->landlock_abi > 0)
+        layers[n++] = "landlock";
+    layers[n++] = "seccomp";
+    if (full)
+        layers[n++] = "supervisor";
+    if (p->fuse && full)
+        layers[n++] = "masks";
+    layers[n++] = "proxy";
+    if (s->in->shim_path != NULL)
+        layers[n++] = full ? "shim (annotation)" : "shim (routing)";
+    layers[n] = NULL;
+    if (s->in->settings->protect != POLICY_PROTECT_NONE)
+        weak[w++] = "protect: only names that exist at start are protected";
+    if (full && !p->fuse)
+        weak[w++] = "no FUSE: opens for reading are notified one by one";
+    if (!full) {
+        weak[w++] = "level preload: refusals are reported by the shim";
+        weak[w++] = "level preload: static programs need proxy variables";
+    }
+    if (p->landlock_abi > 0 && p->landlock_abi < 3)
+        weak[w++] = "Landlock before ABI 3: truncate rests on the mounts";
+    weak[w] = NULL;
+    events_store_start(s->events, &(struct events_start){
+                                      .policy_path = s->in->settings->path,
+                                      .policy_sha256 = s->in->settings->sha256,
+                                      .level = full ? "full" : "preload",
+                                      .layers = layers,
+                                      .weakenings = weak,
+                                      .silent = filter_silent_calls(),
+                                      .argv = (const char *const *)s->in->argv,
+                                      .cwd = s->in->cwd,
+                                  });
+}
+
+static enum srt_rc start(struct session *s, struct srt_err *err)
+{
+    struct session_private *p = s->priv;
+    enum srt_rc rc = start_processes(s, err);
+
+    if (rc == SRT_OK)
+        rc = proxy_loop_new(&s->loop, err);
+    if (rc == SRT_OK)
+        rc = route_new(s, &p->route, err);
+    if (rc == SRT_OK)
+        rc = start_watching(s, err);
+    if (rc == SRT_OK) {
+        p->refusal = refusal_new(s);
+        tell_start(s);
+    }
+    return rc;
+}
+
+enum srt_rc session_run(const struct session_input *in, int *ret_status,
+                        struct srt_err *err)
+{
+    struct session_private p = {.channel = {.fn = on_channel, .fd = -1},
+                                .wake = {.fn = on_wake, .fd = -1},
+                                .child_watch = {.fn = on_child, .fd = -1},
+                                .wake_fd = -1,
+                                .child_fd = -1,
+                                .status = 125};
+    struct session s = {.in = in,
+                        .policy = in->policy,
+                        .plan = &p.p.plan,
+                        .events = in->events,
+                        .diag_fd = -1,
+                        .priv = &p};
+    enum srt_rc rc;
+
+    p.tail = &p.head;
+    session_of_wake = &s;
+    (void)pthread_mutex_init(&p.lock, NULL);
+    if (getrandom(&s.run, sizeof(s.run), 0) != (ssize_t)sizeof(s.run))
+        return srt_err_sys(err, errno, "getrandom");
+    rc = prepare_make(in, s.run, &p.p, err);
+    if (rc != SRT_OK)
+        return rc;
+    signals_block(&p.signals);
+    rc = start(&s, err);
+    if (rc == SRT_OK)
+        rc = proxy_loop_run(s.loop, err);
+    if (rc == SRT_OK) {
+        drain(&s);
+        if (p.failed || !p.ready)
+            rc = explain_failure(&s, err);
+    } else if (p.bwrap > 0) {
+        (void)kill(p.bwrap, SIGKILL);
+        (void)waitpid(p.bwrap, NULL, 0);
+    }
+    end(&s);
+    *ret_status = p.status;
+    if (rc != SRT_OK && !(p.failed && (p.status == 126 || p.status == 127)))
+        *ret_status = 125;
+    return rc;
+}

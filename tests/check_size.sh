@@ -7,7 +7,7 @@ rc=0
 for f in $(find base vendor policy shim proxy launcher -name '*.[ch]'); do
     n=$(wc -l <"$f")
     case $f in
-    *.h) max=160 ;;
+    *.h) max=200 ;;
     *) max=600 ;;
     esac
     [ "$n" -le "$max" ] || { echo "$f: $n lines, limit $max" >&2; rc=1; }

@@ -87,6 +87,9 @@ struct sup_slot *sup_slot_new(struct sup *s, enum sup_slot_kind kind,
                               uint64_t id, pid_t tid); /* NULL: full */
 void sup_slot_free(struct sup *s, struct sup_slot *slot);
 uint32_t sup_slot_number(const struct sup *s, const struct sup_slot *slot);
+/* Slots 0..sup_slot_count()-1 may be in use; NULL above. */
+struct sup_slot *sup_slot_at(uint32_t number);
+uint32_t sup_slot_count(void);
 /* Queue a message to the launcher; fds are duplicated if it must wait. */
 void sup_send(struct sup *s, const struct channel_msg *m, const int *fds,
               size_t nfds);
@@ -101,9 +104,9 @@ bool sup_valid(struct sup *s, uint64_t id);
  * leaves it in a slot. */
 void sup_files_call(struct sup *s, const struct seccomp_notif *n);
 void sup_sockets_call(struct sup *s, const struct seccomp_notif *n);
-/* An answer from the launcher for a slot of that kind. */
-void sup_files_answer(struct sup *s, struct sup_slot *slot,
-                      const struct channel_msg *m);
+/* syscalls.c: a system call that is refused whatever it is asked for. */
+void sup_syscalls_refuse(struct sup *s, const struct seccomp_notif *n);
+/* The launcher's answer for a SUP_SLOT_CONNECT. */
 void sup_sockets_answer(struct sup *s, struct sup_slot *slot,
                         const struct channel_msg *m);
 /* Called about every 20 ms while a SUP_SLOT_CONNECT exists: signals of parked

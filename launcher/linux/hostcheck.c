@@ -1,0 +1,329 @@
+/*
+ * The question is always: would the call have got past this point without srt,
+ * for this user, now?  Each check follows the order in which the kernel's own
+ * call looks at things (fs/namei.c), so that of two reasons the right one is
+ * named.
+ */
+#include "launcher/linux/hostcheck.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef RENAME_NOREPLACE
+# define RENAME_NOREPLACE 1
+#endif
+
+/* One name on the host. */
+struct name {
+    int dir; /* owned, O_PATH */
+    const char *text;
+    bool exists;
+    int why_not; /* errno of looking it up, when it does not exist */
+    struct stat st, dir_st;
+};
+
+#define AUTO_NAME __attribute__((cleanup(release_name)))
+
+static void release_name(struct name *n)
+{
+    srt_fd_close(&n->dir);
+}
+
+/* 0, or the errno of reaching the parent directory. */
+static int open_name(const char *dir, const char *text, struct name *ret)
+{
+    ret->dir = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    ret->text = text;
+    if (ret->dir < 0 || fstat(ret->dir, &ret->dir_st) != 0)
+        return errno;
+    ret->exists = fstatat(ret->dir, text, &ret->st, AT_SYMLINK_NOFOLLOW) == 0;
+    ret->why_not = ret->exists ? 0 : errno;
+    return 0;
+}
+
+/* faccessat(2) with effective ids; 0 or an errno. */
+static int may(int dir, const char *name, int mode)
+{
+    return faccessat(dir, name, mode, AT_EACCESS) == 0 ? 0 : errno;
+}
+
+static int may_change_dir(const struct name *n)
+{
+    return may(n->dir, ".", W_OK | X_OK);
+}
+
+/* Sticky directories: only the owner of the file or of the directory. */
+static int may_delete(const struct name *n)
+{
+    int err = may_change_dir(n);
+    uid_t me = geteuid();
+
+    if (err != 0)
+        return err;
+    if ((n->dir_st.st_mode & S_ISVTX) != 0 && me != 0 && n->st.st_uid != me &&
+        n->dir_st.st_uid != me)
+        return EPERM;
+    return 0;
+}
+
+static bool is_read_only(int dir)
+{
+    struct statvfs v;
+
+    return fstatvfs(dir, &v) == 0 && (v.f_flag & ST_RDONLY) != 0;
+}
+
+/* A FIFO opened for writing only, without waiting, has no reader. */
+static bool lacks_reader(const struct name *n)
+{
+    SRT_AUTO_FD int fd = openat(n->dir, n->text,
+                                O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+
+    return fd < 0 && errno == ENXIO;
+}
+
+static int check_open_existing(const struct name *n, int flags)
+{
+    int mode = 0;
+    int access_mode = flags & O_ACCMODE;
+    int err;
+
+    if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+        return EEXIST;
+    if (S_ISLNK(n->st.st_mode))
+        return (flags & O_NOFOLLOW) != 0 ? ELOOP : 0;
+    if (S_ISDIR(n->st.st_mode) &&
+        (access_mode != O_RDONLY || (flags & O_CREAT) != 0))
+        return EISDIR;
+    if ((flags & O_DIRECTORY) != 0 && !S_ISDIR(n->st.st_mode))
+        return ENOTDIR;
+    if (access_mode != O_WRONLY)
+        mode |= R_OK;
+    if (access_mode != O_RDONLY || (flags & O_TRUNC) != 0)
+        mode |= W_OK;
+    err = may(n->dir, n->text, mode);
+    if (err == EROFS || err == EACCES || err == ETXTBSY)
+        return err;
+    if (err == 0 && S_ISFIFO(n->st.st_mode) && access_mode == O_WRONLY &&
+        (flags & O_NONBLOCK) != 0 && lacks_reader(n))
+        return ENXIO;
+    if (err == 0 && S_ISSOCK(n->st.st_mode))
+        return ENXIO;
+    return err;
+}
+
+static int check_open(const struct name *n, int flags)
+{
+    int err;
+
+    if ((flags & O_TMPFILE) == O_TMPFILE) {
+        if (!n->exists)
+            return n->why_not;
+        if (!S_ISDIR(n->st.st_mode))
+            return ENOTDIR;
+        return may(n->dir, n->text, W_OK | X_OK);
+    }
+    if (n->exists)
+        return check_open_existing(n, flags);
+    if (n->why_not != ENOENT || (flags & O_CREAT) == 0)
+        return n->why_not;
+    if ((flags & O_DIRECTORY) != 0)
+        return EINVAL;
+    err = may_change_dir(n);
+    return err == 0 && is_read_only(n->dir) ? EROFS : err;
+}
+
+static int check_create(const struct name *n)
+{
+    if (n->exists)
+        return EEXIST;
+    if (n->why_not != ENOENT)
+        return n->why_not;
+    if (is_read_only(n->dir))
+        return EROFS;
+    return may_change_dir(n);
+}
+
+static bool is_empty(const struct name *n)
+{
+    int fd = openat(n->dir, n->text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+    const struct dirent *e;
+    bool empty = true;
+
+    if (d == NULL)
+        return true; /* cannot be known; the removal itself would tell */
+    while (empty && (e = readdir(d)) != NULL) /* NOLINT: own stream */
+        empty = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0;
+    (void)closedir(d);
+    return empty;
+}
+
+static int check_remove(const struct name *n, int flags)
+{
+    bool directory = (flags & AT_REMOVEDIR) != 0;
+    int err;
+
+    if (!n->exists)
+        return n->why_not;
+    if (is_read_only(n->dir))
+        return EROFS;
+    err = may_delete(n);
+    if (err != 0)
+        return err;
+    if (directory && !S_ISDIR(n->st.st_mode))
+        return ENOTDIR;
+    if (!directory && S_ISDIR(n->st.st_mode))
+        return EISDIR;
+    return directory && !is_empty(n) ? ENOTEMPTY : 0;
+}
+
+static int check_rename(const struct name *from, const struct name *to,
+                        int flags)
+{
+    int err;
+
+    if (!from->exists)
+        return from->why_not;
+    if (!to->exists && to->why_not != ENOENT)
+        return to->why_not;
+    if (to->exists && (flags & RENAME_NOREPLACE) != 0)
+        return EEXIST;
+    if (is_read_only(from->dir))
+        return EROFS;
+    if (from->st.st_dev != to->dir_st.st_dev)
+        return EXDEV;
+    err = may_delete(from);
+    if (err != 0)
+        return err;
+    if (!to->exists)
+        return may_change_dir(to);
+    err = may_delete(to);
+    if (err != 0)
+        return err;
+    if (S_ISDIR(from->st.st_mode) && !S_ISDIR(to->st.st_mode))
+        return ENOTDIR;
+    if (!S_ISDIR(from->st.st_mode) && S_ISDIR(to->st.st_mode))
+        return EISDIR;
+    return S_ISDIR(to->st.st_mode) && !is_empty(to) ? ENOTEMPTY : 0;
+}
+
+static int check_link(const struct name *from, const struct name *to)
+{
+    int err;
+
+    if (!from->exists)
+        return from->why_not;
+    if (to->exists)
+        return EEXIST;
+    if (to->why_not != ENOENT)
+        return to->why_not;
+    if (from->st.st_dev != to->dir_st.st_dev)
+        return EXDEV;
+    err = may_change_dir(to);
+    if (err != 0)
+        return err;
+    if (S_ISDIR(from->st.st_mode))
+        return EPERM;
+    /* fs.protected_hardlinks: only what one owns, or may write. */
+    if (geteuid() != 0 && from->st.st_uid != geteuid() &&
+        (!S_ISREG(from->st.st_mode) ||
+         (from->st.st_mode & (S_ISUID | S_ISGID)) != 0 ||
+         may(from->dir, from->text, R_OK | W_OK) != 0))
+        return EPERM;
+    return 0;
+}
+
+/* chmod and chown: the owner; utimens and xattr: the owner, or who may write
+ * (utimens to now, user xattrs).  What we cannot tell apart passes. */
+static int check_meta(const struct name *n, int nr)
+{
+    bool owner_only = nr == SYS_fchmod || nr == SYS_fchmodat || nr == 452 ||
+                      nr == SYS_fchown || nr == SYS_fchownat;
+
+    if (!n->exists)
+        return n->why_not;
+#ifdef SYS_chmod
+    owner_only |= nr == SYS_chmod || nr == SYS_chown || nr == SYS_lchown;
+#endif
+    if (is_read_only(n->dir))
+        return EROFS;
+    if (geteuid() == 0 || n->st.st_uid == geteuid())
+        return 0;
+    if (owner_only)
+        return EPERM;
+    return may(n->dir, n->text, W_OK);
+}
+
+/* The parent inside and outside must be the same object: masks, private mounts
+ * and a host that changed meanwhile make it another. */
+static bool same_parent(const struct channel_msg *m, const struct name *n)
+{
+    return m->ino == 0 ||
+           (m->ino == n->dir_st.st_ino && m->dev == n->dir_st.st_dev);
+}
+
+static int check(const struct channel_msg *m, const struct name *a,
+                 const struct name *b)
+{
+    switch ((enum channel_check)m->check) {
+    case CHANNEL_CHECK_OPEN:
+        return check_open(a, m->flags);
+    case CHANNEL_CHECK_CREATE:
+        return check_create(a);
+    case CHANNEL_CHECK_REMOVE:
+        return check_remove(a, m->flags);
+    case CHANNEL_CHECK_RENAME:
+        return check_rename(a, b, m->flags);
+    case CHANNEL_CHECK_LINK:
+        return check_link(a, b);
+    case CHANNEL_CHECK_META:
+        return check_meta(a, m->nr);
+    case CHANNEL_CHECK_NONE:
+        break;
+    }
+    return 0;
+}
+
+enum hostcheck_answer hostcheck_write(const struct channel_msg *m,
+                                      int *ret_errno)
+{
+    AUTO_NAME struct name a = {.dir = -1};
+    AUTO_NAME struct name b = {.dir = -1};
+    int err;
+
+    if (m->check == CHANNEL_CHECK_NONE)
+        return HOSTCHECK_WOULD_PASS;
+    err = open_name(channel_msg_text(m, 0), channel_msg_text(m, 1), &a);
+    if (err == 0 && channel_msg_text(m, 2)[0] != '\0')
+        err = open_name(channel_msg_text(m, 2), channel_msg_text(m, 3), &b);
+    if (err == 0 && !same_parent(m, &a))
+        return HOSTCHECK_UNKNOWN;
+    if (err == 0)
+        err = check(m, &a, &b);
+    if (err == 0)
+        return HOSTCHECK_WOULD_PASS;
+    *ret_errno = err;
+    return HOSTCHECK_WOULD_FAIL;
+}
+
+enum hostcheck_answer hostcheck_read(const char *path, int *ret_errno)
+{
+    struct stat st;
+    int err = 0;
+
+    if (fstatat(AT_FDCWD, path, &st, 0) != 0)
+        err = errno;
+    else
+        err = may(AT_FDCWD, path, R_OK);
+    if (err == 0)
+        return HOSTCHECK_WOULD_PASS;
+    *ret_errno = err;
+    return HOSTCHECK_WOULD_FAIL;
+}

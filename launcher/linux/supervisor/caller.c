@@ -1,0 +1,267 @@
+/* The caller of a notified call: its memory, descriptors and paths.  Each is
+ * read once; whoever acts must first ask sup_valid(), or it may look at the
+ * memory of a process that got the number of a dead one. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "launcher/linux/supervisor/supervisor.h"
+#include "vendor/compat.h"
+
+enum { PAGE = 4096, MAX_LINKS = 40 };
+
+static int vm_read(pid_t tid, uint64_t address, void *out, size_t len)
+{
+    struct iovec local = {.iov_base = out, .iov_len = len};
+    struct iovec remote = {.iov_base = (void *)(uintptr_t)address,
+                           .iov_len = len};
+    ssize_t n = process_vm_readv(tid, &local, 1, &remote, 1, 0);
+
+    if (n == (ssize_t)len)
+        return 0;
+    return n < 0 && errno == EPERM ? EPERM : EFAULT;
+}
+
+int sup_caller_read(pid_t tid, uint64_t address, void *out, size_t len)
+{
+    return vm_read(tid, address, out, len);
+}
+
+int sup_caller_string(pid_t tid, uint64_t address, char *out, size_t size)
+{
+    size_t got = 0;
+
+    while (got < size) {
+        /* Never across a page that may not be there. */
+        size_t n = PAGE - (address + got) % PAGE;
+        int err;
+
+        if (n > size - got)
+            n = size - got;
+        err = vm_read(tid, address + got, out + got, n);
+        if (err != 0)
+            return err;
+        if (memchr(out + got, '\0', n) != NULL)
+            return 0;
+        got += n;
+    }
+    return ENAMETOOLONG;
+}
+
+int sup_caller_fd(pid_t tid, int fd)
+{
+    SRT_AUTO_FD int pidfd = vnd_pidfd_open(tid);
+
+    return pidfd < 0 ? -1 : vnd_pidfd_getfd(pidfd, fd);
+}
+
+int sup_caller_open(const struct sup *s, pid_t tid, const char *name)
+{
+    char path[64];
+
+    (void)snprintf(path, sizeof(path), "%d/%s", tid, name);
+    return openat(s->proc, path, O_PATH | O_CLOEXEC);
+}
+
+int sup_real_path(const struct sup *s, int fd, char *out, size_t size)
+{
+    char link[64];
+    ssize_t n;
+
+    (void)snprintf(link, sizeof(link), "self/fd/%d", fd);
+    n = readlinkat(s->proc, link, out, size);
+    if (n < 0)
+        return errno;
+    if ((size_t)n >= size)
+        return ENAMETOOLONG;
+    out[n] = '\0';
+    return out[0] == '/' ? 0 : ENOENT;
+}
+
+/* A root of the caller's own (chroot(2) in a user namespace of its own is
+ * refused, but a directory on the way may be one): -1 if it is ours. */
+static int own_root(const struct sup *s, pid_t tid)
+{
+    SRT_AUTO_FD int root = sup_caller_open(s, tid, "root");
+    struct statx mine;
+    struct statx its;
+    const unsigned mask = STATX_INO | STATX_MNT_ID;
+
+    if (root < 0 || statx(root, "", AT_EMPTY_PATH, mask, &its) != 0 ||
+        statx(AT_FDCWD, "/", 0, mask, &mine) != 0)
+        return -1;
+    if (mine.stx_ino == its.stx_ino && mine.stx_mnt_id == its.stx_mnt_id)
+        return -1;
+    return srt_fd_take(&root);
+}
+
+/* The names of /proc and /dev that mean the one who asks. */
+static const struct {
+    const char *prefix, *becomes; /* %d: the caller's thread */
+} own_names[] = {
+    {"/proc/self", "/proc/%d"},       {"/proc/thread-self", "/proc/%d"},
+    {"/dev/fd", "/proc/%d/fd"},       {"/dev/stdin", "/proc/%d/fd/0"},
+    {"/dev/stdout", "/proc/%d/fd/1"}, {"/dev/stderr", "/proc/%d/fd/2"},
+};
+
+/*
+ * Does the path begin with a name that would mean us?  Then rewrite it to a
+ * path below our own descriptor of the host's /proc: returns its rest, to be
+ * opened at s->proc, or NULL.
+ */
+static const char *translate(pid_t tid, const char *path, char *out,
+                             size_t size)
+{
+    for (size_t i = 0; i < SRT_ARRAY_LEN(own_names); i++) {
+        size_t n = strlen(own_names[i].prefix);
+        char head[32];
+
+        if (strncmp(path, own_names[i].prefix, n) != 0 ||
+            (path[n] != '\0' && path[n] != '/'))
+            continue;
+        /* The table is ours; the format has one %d. */
+        (void)snprintf(head, sizeof(head), "%d%s", tid,
+                       own_names[i].becomes + strlen("/proc/%d"));
+        if ((size_t)snprintf(out, size, "%s%s", head, path + n) >= size)
+            return NULL;
+        return out;
+    }
+    return NULL;
+}
+
+/* Open a directory of the caller's world: relative to `at`, absolute below its
+ * own root if it has one. */
+static int open_dir(const struct sup *s, pid_t tid, int at, const char *path)
+{
+    char own[SRT_PATH_MAX];
+    const char *rest;
+    int root;
+    int fd;
+
+    if (path[0] != '/')
+        return openat(at, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    rest = translate(tid, path, own, sizeof(own));
+    if (rest != NULL)
+        return openat(s->proc, rest, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    root = own_root(s, tid);
+    if (root < 0)
+        return openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    fd = vnd_openat2(root, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0,
+                     VND_RESOLVE_IN_ROOT);
+    srt_fd_close(&root);
+    return fd;
+}
+
+/* Split into directory and last component; trailing slashes go. */
+static int split(const char *path, char *dir, char *name, size_t size)
+{
+    size_t end = strlen(path);
+    size_t cut;
+
+    if (end == 0)
+        return ENOENT;
+    while (end > 1 && path[end - 1] == '/')
+        end--;
+    cut = end;
+    while (cut > 0 && path[cut - 1] != '/')
+        cut--;
+    if (end - cut >= size || cut >= SRT_PATH_MAX)
+        return ENAMETOOLONG;
+    memcpy(name, path + cut, end - cut);
+    name[end - cut] = '\0';
+    if (cut == 0) {
+        memcpy(dir, ".", 2);
+    } else {
+        memcpy(dir, path, cut);
+        dir[cut] = '\0';
+    }
+    return 0;
+}
+
+/* "." and ".." as a last component: the directory itself, then its own name. */
+static int settle_dots(const struct sup *s, int *parent, char *name,
+                       size_t size)
+{
+    char real[SRT_PATH_MAX];
+    char up[SRT_PATH_MAX];
+    const char *last;
+    SRT_AUTO_FD int fd = -1;
+    int err;
+
+    if (name[0] != '\0' && strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
+        return 0;
+    fd = openat(*parent, name[0] != '\0' ? name : ".",
+                O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return errno;
+    err = sup_real_path(s, fd, real, sizeof(real));
+    if (err != 0)
+        return err;
+    last = srt_path_split(real, up, sizeof(up));
+    if (last == NULL || strlen(last) >= size)
+        return ENAMETOOLONG;
+    memcpy(name, last, strlen(last) + 1);
+    srt_fd_close(&fd);
+    fd = openat(AT_FDCWD, up, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return errno;
+    srt_fd_close(parent);
+    *parent = srt_fd_take(&fd);
+    return 0;
+}
+
+int sup_caller_resolve(struct sup *s, pid_t tid, int dirfd, const char *path,
+                       bool follow, int *ret_parent, char *name, size_t size)
+{
+    SRT_AUTO_FD int base = -1;
+    SRT_AUTO_FD int parent = -1;
+    char text[SRT_PATH_MAX];
+    char dir[SRT_PATH_MAX];
+    int err;
+
+    if (strlen(path) >= sizeof(text))
+        return ENAMETOOLONG;
+    memcpy(text, path, strlen(path) + 1);
+    if (path[0] != '/') {
+        char fd_name[32] = "cwd";
+
+        if (dirfd != AT_FDCWD)
+            (void)snprintf(fd_name, sizeof(fd_name), "fd/%d", dirfd);
+        base = sup_caller_open(s, tid, fd_name);
+        if (base < 0)
+            return errno == EACCES || errno == EPERM ? EPERM : EBADF;
+    }
+    for (int links = 0;; links++) {
+        char target[SRT_PATH_MAX];
+        ssize_t n;
+        int next;
+
+        err = split(text, dir, name, size);
+        if (err != 0)
+            return err;
+        next = open_dir(s, tid, parent >= 0 ? parent : base, dir);
+        if (next < 0)
+            return errno;
+        srt_fd_close(&parent);
+        parent = next;
+        n = follow ? readlinkat(parent, name[0] != '\0' ? name : ".", target,
+                                sizeof(target) - 1)
+                   : -1;
+        if (n < 0)
+            break;
+        if (links == MAX_LINKS)
+            return ELOOP;
+        target[n] = '\0';
+        memcpy(text, target, (size_t)n + 1);
+    }
+    err = settle_dots(s, &parent, name, size);
+    if (err == 0)
+        *ret_parent = srt_fd_take(&parent);
+    return err;
+}

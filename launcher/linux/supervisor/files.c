@@ -1,0 +1,396 @@
+/*
+ * Path calls.  Allowed by the oracle: continued; the mounts and Landlock stand
+ * behind it, so that a path which is changed after we read it still meets
+ * both.  Refused: the launcher asks the host, records and names the errno.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "launcher/linux/supervisor/files.h"
+
+#define WRITES (O_ACCMODE | O_CREAT | O_TRUNC)
+
+/* One name of a call, resolved in the sandbox's mounts. */
+struct subject {
+    char requested[SRT_PATH_MAX]; /* as the program wrote it */
+    int parent;                   /* owned */
+    char name[256];
+    char dir[SRT_PATH_MAX];  /* real path of parent */
+    char full[SRT_PATH_MAX]; /* dir/name */
+};
+
+#define AUTO_SUBJECT __attribute__((cleanup(release_subject)))
+
+static void release_subject(struct subject *s)
+{
+    srt_fd_close(&s->parent);
+}
+
+static int arg_int(const struct seccomp_notif *n, int8_t index)
+{
+    return index < 0 ? 0 : (int)n->data.args[index];
+}
+
+static int arg_dirfd(const struct seccomp_notif *n, int8_t index)
+{
+    return index < 0 ? AT_FDCWD : (int)n->data.args[index];
+}
+
+static void warn_unreadable(struct sup *s, pid_t tid)
+{
+    static struct channel_msg m;
+    static pid_t warned; /* the same program asks again and again */
+    char text[128];
+
+    if (warned == tid)
+        return;
+    warned = tid;
+    (void)snprintf(text, sizeof(text),
+                   "process %d cannot be inspected: its writes are decided by "
+                   "the mounts and Landlock alone, its connects refused",
+                   tid);
+    channel_msg_init(&m, CHANNEL_WARNING, 0, 0);
+    (void)channel_msg_add(&m, text);
+    sup_send(s, &m, NULL, 0);
+}
+
+static int resolve(struct sup *s, const struct seccomp_notif *n, int dirfd,
+                   bool follow, struct subject *ret)
+{
+    int err = sup_caller_resolve(s, (pid_t)n->pid, dirfd, ret->requested,
+                                 follow, &ret->parent, ret->name,
+                                 sizeof(ret->name));
+
+    if (err == 0)
+        err = sup_real_path(s, ret->parent, ret->dir, sizeof(ret->dir));
+    if (err == 0 &&
+        !srt_path_join(ret->dir, ret->name, ret->full, sizeof(ret->full)))
+        err = ENAMETOOLONG;
+    return err;
+}
+
+/* Read and resolve one name.  0; or an errno after which the call was already
+ * answered or continued. */
+static int take_name(struct sup *s, const struct seccomp_notif *n, int8_t dirfd,
+                     int8_t path, bool follow, struct subject *ret)
+{
+    int err = sup_caller_string((pid_t)n->pid, n->data.args[path],
+                                ret->requested, sizeof(ret->requested));
+
+    ret->parent = -1;
+    if (err == EPERM) {
+        warn_unreadable(s, (pid_t)n->pid);
+        sup_continue(s, n->id);
+        return err;
+    }
+    if (err != 0) {
+        sup_answer(s, n->id, err, 0);
+        return err;
+    }
+    err = resolve(s, n, arg_dirfd(n, dirfd), follow, ret);
+    /* It leads nowhere: the kernel says so in its own words, and a mask that is
+     * in the way reports. */
+    if (err != 0)
+        sup_continue(s, n->id);
+    return err;
+}
+
+/* ---- refusing ---- */
+
+int sup_files_errno(const struct policy_decision *d, enum channel_check check)
+{
+    if (strstr(d->rule, "denyRead") != NULL ||
+        strstr(d->rule, "deny-read") != NULL)
+        return EACCES;
+    if (strstr(d->rule, "protect") != NULL &&
+        (check == CHANNEL_CHECK_REMOVE || check == CHANNEL_CHECK_RENAME))
+        return EBUSY;
+    return EROFS;
+}
+
+static void refuse(struct sup *s, const struct seccomp_notif *n,
+                   const struct files_row *row, const struct subject *a,
+                   const struct subject *b, int err)
+{
+    static struct channel_msg m;
+    struct stat st = {0};
+    int flags = row->nr == SYS_creat ? O_CREAT | O_WRONLY | O_TRUNC
+                                     : arg_int(n, row->flags);
+
+    channel_msg_init(&m, CHANNEL_REFUSED, 0, 0);
+    if (row->nr == SYS_rmdir)
+        flags = AT_REMOVEDIR;
+    if (row->nr == SYS_truncate)
+        flags = O_WRONLY;
+    m.op = (int32_t)row->op;
+    m.check = (int32_t)row->check;
+    m.flags = flags;
+    m.error = err;
+    if (fstat(a->parent, &st) == 0) {
+        m.dev = st.st_dev;
+        m.ino = st.st_ino;
+    }
+    if (row->kind == FILES_OPEN) {
+        if ((flags & WRITES) == 0)
+            m.op = EVENTS_OP_FILE_READ;
+        else if ((flags & O_CREAT) != 0 &&
+                 fstatat(a->parent, a->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+            m.op = EVENTS_OP_FILE_CREATE;
+    }
+    (void)channel_msg_add(&m, a->dir);
+    (void)channel_msg_add(&m, a->name);
+    (void)channel_msg_add(&m, b != NULL ? b->dir : "");
+    (void)channel_msg_add(&m, b != NULL ? b->name : "");
+    (void)channel_msg_add(&m, a->requested);
+    sup_refuse(s, n, &m);
+}
+
+/* Something below (or at) a path that must keep its place: its index in the
+ * plan, or -1.  The path itself may be writable. */
+static int holds_fixed(const struct plan *p, const char *path)
+{
+    for (size_t i = 0; i < p->nregions; i++)
+        if (srt_path_under(p->regions[i].path, path))
+            return (int)i;
+    return -1;
+}
+
+/* Renaming or removing what the plan has a mount on or below. */
+static bool is_busy(struct sup *s, const struct files_row *row,
+                    const char *path)
+{
+    return (row->check == CHANNEL_CHECK_REMOVE ||
+            row->check == CHANNEL_CHECK_RENAME) &&
+           holds_fixed(s->config->plan, path) >= 0;
+}
+
+/* 0: allowed; else the errno of the refusal. */
+static int judge(struct sup *s, const struct files_row *row, const char *path,
+                 bool reads)
+{
+    struct policy_decision d = reads ? policy_decide_read(s->image, path)
+                                     : policy_decide_write(s->image, path);
+
+    if (d.verdict == POLICY_DENY) {
+        if (!reads && is_busy(s, row, path))
+            return EBUSY;
+        return reads ? EACCES : sup_files_errno(&d, row->check);
+    }
+    return is_busy(s, row, path) ? EBUSY : 0;
+}
+
+/* ---- the kinds ---- */
+
+/* A magic link of /proc/TID/fd: the file that a descriptor stands for.  What
+ * is open for writing may be opened again; so may what has no place. */
+static bool is_own_stream(const struct subject *a)
+{
+    char path[64 + sizeof(a->name)];
+    char text[128] = "";
+    const char *at;
+    SRT_AUTO_FD int fd = -1;
+    struct stat st;
+    const char *tail = strstr(a->dir, "/fd");
+
+    if (strncmp(a->dir, "/proc/", 6) != 0 || tail == NULL || tail[3] != '\0')
+        return false;
+    fd = openat(a->parent, a->name, O_PATH | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) != 0)
+        return true; /* the kernel says why */
+    if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+        return true;
+    srt_fd_close(&fd);
+    (void)snprintf(path, sizeof(path), "../fdinfo/%s", a->name);
+    fd = openat(a->parent, path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+        return false;
+    at = strstr(text, "flags:\t");
+    return at != NULL && (strtol(at + 7, NULL, 8) & O_ACCMODE) != O_RDONLY;
+}
+
+static void call_open(struct sup *s, const struct seccomp_notif *n,
+                      const struct files_row *row)
+{
+    AUTO_SUBJECT struct subject a = {.parent = -1};
+    AUTO_SUBJECT struct subject link = {.parent = -1};
+    int flags = row->nr == SYS_creat ? O_CREAT | O_WRONLY | O_TRUNC
+                                     : arg_int(n, row->flags);
+    bool follow = (flags & O_NOFOLLOW) == 0 &&
+                  (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
+    bool reads = (flags & WRITES) == 0;
+    int err;
+
+    /* First without following, to see a descriptor's magic link. */
+    if (take_name(s, n, row->dirfd, row->path, false, &link) != 0)
+        return;
+    if (is_own_stream(&link)) {
+        sup_continue(s, n->id);
+        return;
+    }
+    memcpy(a.requested, link.requested, sizeof(a.requested));
+    if (resolve(s, n, arg_dirfd(n, row->dirfd), follow, &a) != 0 ||
+        is_own_stream(&a)) {
+        sup_continue(s, n->id);
+        return;
+    }
+    err = judge(s, row, a.full, reads);
+    if (err == 0)
+        sup_continue(s, n->id);
+    else
+        refuse(s, n, row, &a, NULL, err);
+}
+
+static void call_path(struct sup *s, const struct seccomp_notif *n,
+                      const struct files_row *row, bool follow)
+{
+    AUTO_SUBJECT struct subject a = {.parent = -1};
+    int err;
+
+    if (take_name(s, n, row->dirfd, row->path, follow, &a) != 0)
+        return;
+    err = judge(s, row, a.full, false);
+    if (err == 0)
+        sup_continue(s, n->id);
+    else
+        refuse(s, n, row, &a, NULL, err);
+}
+
+static void call_at_flags(struct sup *s, const struct seccomp_notif *n,
+                          const struct files_row *row)
+{
+    int flags = arg_int(n, row->flags);
+    char first = 'x';
+
+    if (n->data.args[row->path] == 0) { /* utimensat(fd, NULL, ...) */
+        sup_descriptor_call(s, n, row, arg_int(n, row->dirfd));
+        return;
+    }
+    if ((flags & AT_EMPTY_PATH) != 0 &&
+        sup_caller_read((pid_t)n->pid, n->data.args[row->path], &first, 1) ==
+            0 &&
+        first == '\0' && arg_dirfd(n, row->dirfd) != AT_FDCWD) {
+        sup_descriptor_call(s, n, row, arg_int(n, row->dirfd));
+        return;
+    }
+    call_path(s, n, row, (flags & AT_SYMLINK_NOFOLLOW) == 0);
+}
+
+static void call_two(struct sup *s, const struct seccomp_notif *n,
+                     const struct files_row *row)
+{
+    AUTO_SUBJECT struct subject a = {.parent = -1};
+    AUTO_SUBJECT struct subject b = {.parent = -1};
+    bool is_link = row->check == CHANNEL_CHECK_LINK;
+    bool follow = is_link && (arg_int(n, row->flags) & AT_SYMLINK_FOLLOW) != 0;
+    int err;
+
+    if (is_link && (arg_int(n, row->flags) & AT_EMPTY_PATH) != 0) {
+        sup_answer(s, n->id, ENOENT, 0); /* needs CAP_DAC_READ_SEARCH */
+        return;
+    }
+    if (take_name(s, n, row->dirfd, row->path, follow, &a) != 0 ||
+        take_name(s, n, row->dirfd2, row->path2, false, &b) != 0)
+        return;
+    err = judge(s, row, a.full, false);
+    if (err == 0)
+        err = judge(s, row, b.full, false);
+    if (err == 0)
+        sup_continue(s, n->id);
+    else
+        refuse(s, n, row, &a, &b, err);
+}
+
+/* Only a path makes a file; the mounts stand behind what is continued. */
+static void call_bind(struct sup *s, const struct seccomp_notif *n,
+                      const struct files_row *row)
+{
+    AUTO_SUBJECT struct subject a = {.parent = -1};
+    struct sockaddr_un addr = {0};
+    size_t len = n->data.args[2] & 0xffffffffu;
+    int err;
+
+    if (len > sizeof(addr))
+        len = sizeof(addr);
+    if (len < sizeof(addr.sun_family) ||
+        sup_caller_read((pid_t)n->pid, n->data.args[1], &addr, len) != 0 ||
+        addr.sun_family != AF_UNIX ||
+        len <= offsetof(struct sockaddr_un, sun_path) ||
+        addr.sun_path[0] == '\0') {
+        sup_continue(s, n->id);
+        return;
+    }
+    memcpy(a.requested, addr.sun_path, sizeof(addr.sun_path));
+    a.requested[sizeof(addr.sun_path)] = '\0';
+    if (resolve(s, n, AT_FDCWD, false, &a) != 0) {
+        sup_continue(s, n->id);
+        return;
+    }
+    err = judge(s, row, a.full, false);
+    if (err == 0)
+        sup_continue(s, n->id);
+    else
+        refuse(s, n, row, &a, NULL, err);
+}
+
+/* The filter passes only a few requests on; others came with high bits set
+ * (musl's ioctl takes an int) and are what their low 32 bits say. */
+static void call_ioctl(struct sup *s, const struct seccomp_notif *n,
+                       const struct files_row *row)
+{
+    uint32_t request = (uint32_t)n->data.args[1];
+
+    if (request == (uint32_t)FS_IOC_SETFLAGS ||
+        request == (uint32_t)FS_IOC_FSSETXATTR)
+        sup_descriptor_call(s, n, row, arg_int(n, 0));
+    else if (request == TIOCSTI || request == TIOCLINUX)
+        sup_syscalls_refuse(s, n);
+    else
+        sup_continue(s, n->id);
+}
+
+void sup_files_call(struct sup *s, const struct seccomp_notif *n)
+{
+    const struct files_row *row = sup_files_row(n->data.nr);
+
+    if (row == NULL) {
+        sup_syscalls_refuse(s, n); /* arguments that no rule allows */
+        return;
+    }
+    switch (row->kind) {
+    case FILES_OPEN:
+        call_open(s, n, row);
+        break;
+    case FILES_PATH:
+        call_path(s, n, row, false);
+        break;
+    case FILES_FOLLOW:
+        call_path(s, n, row, true);
+        break;
+    case FILES_AT_FLAGS:
+        call_at_flags(s, n, row);
+        break;
+    case FILES_TWO:
+        call_two(s, n, row);
+        break;
+    case FILES_BIND:
+        call_bind(s, n, row);
+        break;
+    case FILES_DESCRIPTOR:
+        if (row->nr == SYS_ioctl)
+            call_ioctl(s, n, row);
+        else
+            sup_descriptor_call(s, n, row, arg_int(n, row->dirfd));
+        break;
+    }
+}

@@ -1,0 +1,44 @@
+/* Which notified call takes what: one row a system call. */
+#ifndef SRT_LAUNCHER_LINUX_SUPERVISOR_FILES_H
+#define SRT_LAUNCHER_LINUX_SUPERVISOR_FILES_H
+
+#include <linux/seccomp.h>
+#include <stdint.h>
+
+#include "launcher/events/event.h"
+#include "launcher/linux/channel.h"
+#include "launcher/linux/supervisor/supervisor.h"
+
+enum files_kind {
+    FILES_PATH,       /* one name, as it is */
+    FILES_FOLLOW,     /* one name, after symlinks */
+    FILES_OPEN,       /* open(2): depends on the flags */
+    FILES_AT_FLAGS,   /* follows unless AT_SYMLINK_NOFOLLOW; AT_EMPTY_PATH or
+                         a NULL path means the descriptor */
+    FILES_TWO,        /* two names: rename, link */
+    FILES_DESCRIPTOR, /* a descriptor alone */
+    FILES_BIND,       /* bind(2) */
+};
+
+/* Argument numbers; -1: the call has none (a dirfd is then the cwd). */
+struct files_row {
+    int nr;
+    enum files_kind kind;
+    int8_t dirfd, path, dirfd2, path2, flags;
+    enum events_op op;
+    enum channel_check check;
+};
+
+/* The row of a system call, or NULL. */
+const struct files_row *sup_files_row(int nr);
+
+/* descriptor.c: a call on descriptor `fd` of the caller, performed on what it
+ * is, or refused. */
+void sup_descriptor_call(struct sup *s, const struct seccomp_notif *n,
+                         const struct files_row *row, int fd);
+
+/* What a refused write is answered with (policy.md, "What a refusal looks
+ * like"): by the deciding rule and what was tried. */
+int sup_files_errno(const struct policy_decision *d, enum channel_check check);
+
+#endif

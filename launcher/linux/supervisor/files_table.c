@@ -1,0 +1,69 @@
+#include <fcntl.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+
+#include "launcher/linux/supervisor/files.h"
+
+#define WRITE    EVENTS_OP_FILE_WRITE
+#define CREATE   EVENTS_OP_FILE_CREATE
+#define DELETE   EVENTS_OP_FILE_DELETE
+#define RENAME   EVENTS_OP_FILE_RENAME
+#define C(check) CHANNEL_CHECK_##check
+
+#ifndef SYS_fchmodat2
+# define SYS_fchmodat2 452 /* Linux 6.6; the same everywhere */
+#endif
+
+static const struct files_row rows[] = {
+/* nr, kind, dirfd, path, dirfd2, path2, flags, op, check */
+#ifdef SYS_open /* the calls that newer architectures do not have */
+    {SYS_open, FILES_OPEN, -1, 0, -1, -1, 1, WRITE, C(OPEN)},
+    {SYS_creat, FILES_OPEN, -1, 0, -1, -1, -1, CREATE, C(OPEN)},
+    {SYS_mkdir, FILES_PATH, -1, 0, -1, -1, -1, CREATE, C(CREATE)},
+    {SYS_mknod, FILES_PATH, -1, 0, -1, -1, -1, CREATE, C(CREATE)},
+    {SYS_link, FILES_TWO, -1, 0, -1, 1, -1, CREATE, C(LINK)},
+    {SYS_symlink, FILES_PATH, -1, 1, -1, -1, -1, CREATE, C(CREATE)},
+    {SYS_rename, FILES_TWO, -1, 0, -1, 1, -1, RENAME, C(RENAME)},
+    {SYS_unlink, FILES_PATH, -1, 0, -1, -1, -1, DELETE, C(REMOVE)},
+    {SYS_rmdir, FILES_PATH, -1, 0, -1, -1, -1, DELETE, C(REMOVE)},
+    {SYS_chmod, FILES_FOLLOW, -1, 0, -1, -1, -1, WRITE, C(META)},
+    {SYS_chown, FILES_FOLLOW, -1, 0, -1, -1, -1, WRITE, C(META)},
+    {SYS_lchown, FILES_PATH, -1, 0, -1, -1, -1, WRITE, C(META)},
+    {SYS_utime, FILES_FOLLOW, -1, 0, -1, -1, -1, WRITE, C(META)},
+    {SYS_utimes, FILES_FOLLOW, -1, 0, -1, -1, -1, WRITE, C(META)},
+    {SYS_futimesat, FILES_FOLLOW, 0, 1, -1, -1, -1, WRITE, C(META)},
+#endif
+    {SYS_openat, FILES_OPEN, 0, 1, -1, -1, 2, WRITE, C(OPEN)},
+    {SYS_mkdirat, FILES_PATH, 0, 1, -1, -1, -1, CREATE, C(CREATE)},
+    {SYS_mknodat, FILES_PATH, 0, 1, -1, -1, -1, CREATE, C(CREATE)},
+    {SYS_linkat, FILES_TWO, 0, 1, 2, 3, 4, CREATE, C(LINK)},
+    {SYS_symlinkat, FILES_PATH, 1, 2, -1, -1, -1, CREATE, C(CREATE)},
+#ifdef SYS_renameat
+    {SYS_renameat, FILES_TWO, 0, 1, 2, 3, -1, RENAME, C(RENAME)},
+#endif
+    {SYS_renameat2, FILES_TWO, 0, 1, 2, 3, 4, RENAME, C(RENAME)},
+    {SYS_unlinkat, FILES_PATH, 0, 1, -1, -1, 2, DELETE, C(REMOVE)},
+    {SYS_truncate, FILES_FOLLOW, -1, 0, -1, -1, -1, WRITE, C(OPEN)},
+    {SYS_fchmod, FILES_DESCRIPTOR, 0, -1, -1, -1, -1, WRITE, C(META)},
+    {SYS_fchmodat, FILES_FOLLOW, 0, 1, -1, -1, -1, WRITE, C(META)},
+    {SYS_fchmodat2, FILES_AT_FLAGS, 0, 1, -1, -1, 3, WRITE, C(META)},
+    {SYS_fchown, FILES_DESCRIPTOR, 0, -1, -1, -1, -1, WRITE, C(META)},
+    {SYS_fchownat, FILES_AT_FLAGS, 0, 1, -1, -1, 4, WRITE, C(META)},
+    {SYS_utimensat, FILES_AT_FLAGS, 0, 1, -1, -1, 3, WRITE, C(META)},
+    {SYS_setxattr, FILES_FOLLOW, -1, 0, -1, -1, -1, WRITE, C(META)},
+    {SYS_lsetxattr, FILES_PATH, -1, 0, -1, -1, -1, WRITE, C(META)},
+    {SYS_fsetxattr, FILES_DESCRIPTOR, 0, -1, -1, -1, -1, WRITE, C(META)},
+    {SYS_removexattr, FILES_FOLLOW, -1, 0, -1, -1, -1, WRITE, C(META)},
+    {SYS_lremovexattr, FILES_PATH, -1, 0, -1, -1, -1, WRITE, C(META)},
+    {SYS_fremovexattr, FILES_DESCRIPTOR, 0, -1, -1, -1, -1, WRITE, C(META)},
+    {SYS_ioctl, FILES_DESCRIPTOR, 0, -1, -1, -1, -1, WRITE, C(META)},
+    {SYS_bind, FILES_BIND, -1, -1, -1, -1, -1, CREATE, C(CREATE)},
+};
+
+const struct files_row *sup_files_row(int nr)
+{
+    for (size_t i = 0; i < SRT_ARRAY_LEN(rows); i++)
+        if (rows[i].nr == nr)
+            return &rows[i];
+    return NULL;
+}

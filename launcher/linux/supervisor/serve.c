@@ -1,0 +1,284 @@
+/*
+ * The supervisor's loop: notifications, the launcher's answers, the end of
+ * srt-init.  It never blocks on anything but its own poll(2).
+ */
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "launcher/linux/filter.h"
+#include "launcher/linux/init_config.h"
+#include "launcher/linux/supervisor/supervisor.h"
+
+enum { TICK_MS = 20 };
+
+/* ---- slots ---- */
+
+static struct sup_slot slots[SUP_SLOTS_MAX];
+static uint32_t slots_used; /* slots below were used at some time */
+static uint64_t generations;
+static uint32_t connects; /* slots of kind SUP_SLOT_CONNECT */
+
+struct sup_slot *sup_slot_new(struct sup *s, enum sup_slot_kind kind,
+                              uint64_t id, pid_t tid)
+{
+    uint32_t i = 0;
+
+    (void)s;
+    while (i < slots_used && slots[i].kind != SUP_SLOT_FREE)
+        i++;
+    if (i == SUP_SLOTS_MAX)
+        return NULL;
+    if (i == slots_used)
+        slots_used++;
+    slots[i] = (struct sup_slot){
+        .kind = kind, .generation = ++generations, .id = id, .tid = tid};
+    connects += kind == SUP_SLOT_CONNECT;
+    return &slots[i];
+}
+
+void sup_slot_free(struct sup *s, struct sup_slot *slot)
+{
+    (void)s;
+    assert(slot->kind != SUP_SLOT_FREE);
+    connects -= slot->kind == SUP_SLOT_CONNECT;
+    slot->kind = SUP_SLOT_FREE;
+    while (slots_used > 0 && slots[slots_used - 1].kind == SUP_SLOT_FREE)
+        slots_used--;
+}
+
+uint32_t sup_slot_number(const struct sup *s, const struct sup_slot *slot)
+{
+    (void)s;
+    return (uint32_t)(slot - slots);
+}
+
+struct sup_slot *sup_slot_at(uint32_t number)
+{
+    return number < slots_used ? &slots[number] : NULL;
+}
+
+uint32_t sup_slot_count(void)
+{
+    return slots_used;
+}
+
+/* ---- to the launcher ---- */
+
+struct queued {
+    struct queued *next;
+    int fds[SRT_FD_PASS_MAX]; /* owned duplicates */
+    size_t nfds;
+    struct channel_msg m; /* allocated only as far as it is used */
+};
+
+static struct queued *queue_head;
+static struct queued **queue_tail = &queue_head;
+
+static void enqueue(const struct channel_msg *m, const int *fds, size_t nfds)
+{
+    size_t len = offsetof(struct channel_msg, bytes) + m->text_len;
+    struct queued *q = srt_xcalloc(1, offsetof(struct queued, m) + len);
+
+    memcpy(&q->m, m, len);
+    for (size_t i = 0; i < nfds; i++)
+        q->fds[i] = srt_fd_dup_above(fds[i], 3);
+    q->nfds = nfds;
+    *queue_tail = q;
+    queue_tail = &q->next;
+}
+
+static void flush_queue(struct sup *s)
+{
+    while (queue_head != NULL) {
+        struct queued *q = queue_head;
+        int err = channel_send(s->channel, &q->m, q->fds, q->nfds,
+                               MSG_DONTWAIT);
+
+        if (err == EAGAIN)
+            return;
+        if (err != 0)
+            _exit(0); /* the launcher is gone */
+        queue_head = q->next;
+        if (queue_head == NULL)
+            queue_tail = &queue_head;
+        for (size_t i = 0; i < q->nfds; i++)
+            srt_fd_close(&q->fds[i]);
+        free(q);
+    }
+}
+
+void sup_send(struct sup *s, const struct channel_msg *m, const int *fds,
+              size_t nfds)
+{
+    int err = queue_head != NULL
+                  ? EAGAIN
+                  : channel_send(s->channel, m, fds, nfds, MSG_DONTWAIT);
+
+    if (err == EAGAIN)
+        enqueue(m, fds, nfds);
+    else if (err != 0)
+        _exit(0);
+}
+
+/* ---- to the caller ---- */
+
+void sup_answer(struct sup *s, uint64_t id, int error, int64_t value)
+{
+    struct seccomp_notif_resp r = {.id = id, .error = -error, .val = value};
+
+    /* ENOENT: the caller died meanwhile. */
+    if (ioctl(s->listener, SECCOMP_IOCTL_NOTIF_SEND, &r) != 0 &&
+        errno != ENOENT && errno != EINPROGRESS)
+        _exit(125);
+}
+
+void sup_continue(struct sup *s, uint64_t id)
+{
+    struct seccomp_notif_resp r = {.id = id,
+                                   .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
+
+    if (ioctl(s->listener, SECCOMP_IOCTL_NOTIF_SEND, &r) != 0 &&
+        errno != ENOENT && errno != EINPROGRESS)
+        _exit(125);
+}
+
+bool sup_valid(struct sup *s, uint64_t id)
+{
+    return ioctl(s->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+}
+
+void sup_refuse(struct sup *s, const struct seccomp_notif *n,
+                struct channel_msg *m)
+{
+    struct sup_slot *slot = sup_slot_new(s, SUP_SLOT_REFUSED, n->id,
+                                         (pid_t)n->pid);
+
+    if (slot == NULL) {
+        sup_answer(s, n->id, EAGAIN, 0);
+        return;
+    }
+    m->type = CHANNEL_REFUSED;
+    m->slot = sup_slot_number(s, slot);
+    m->generation = slot->generation;
+    m->tid = (int32_t)n->pid;
+    m->nr = n->data.nr;
+    sup_send(s, m, NULL, 0);
+}
+
+/* ---- the loop ---- */
+
+static void on_notification(struct sup *s)
+{
+    /* The kernel wants the struct zeroed (seccomp_unotify(2)). */
+    struct seccomp_notif n = {0};
+    const struct filter_row *row;
+
+    if (ioctl(s->listener, SECCOMP_IOCTL_NOTIF_RECV, &n) != 0) {
+        if (errno == ENOENT || errno == EINTR || errno == EAGAIN)
+            return; /* the caller died between poll and receive */
+        _exit(125);
+    }
+    row = filter_row_of(n.data.nr);
+    if (row == NULL)
+        sup_answer(s, n.id, ENOSYS, 0);
+    else if (row->action == FILTER_SOCKET)
+        sup_sockets_call(s, &n);
+    else if (row->action == FILTER_REFUSE)
+        sup_syscalls_refuse(s, &n);
+    else
+        sup_files_call(s, &n);
+}
+
+static void on_answer(struct sup *s, const struct channel_msg *m)
+{
+    struct sup_slot *slot = sup_slot_at(m->slot);
+
+    if (slot == NULL || slot->generation != m->generation)
+        return;
+    if (slot->kind == SUP_SLOT_CONNECT) {
+        sup_sockets_answer(s, slot, m);
+    } else if (slot->kind == SUP_SLOT_REFUSED) {
+        sup_answer(s, slot->id, m->error, 0);
+        sup_slot_free(s, slot);
+    }
+}
+
+static void on_channel(struct sup *s)
+{
+    static struct channel_msg m;
+    int fds[SRT_FD_PASS_MAX];
+    size_t nfds;
+    int n;
+
+    while ((n = channel_recv(s->channel, &m, fds, &nfds, MSG_DONTWAIT)) == 1) {
+        for (size_t i = 0; i < nfds; i++)
+            srt_fd_close(&fds[i]);
+        on_answer(s, &m);
+    }
+    if (n == 0 || errno != EAGAIN)
+        _exit(0); /* the launcher is gone; PDEATHSIG is on its way */
+}
+
+/* srt-init says why it could not run the command; its end of file means that
+ * it could. */
+static void on_init(struct sup *s, int *init)
+{
+    static struct channel_msg m;
+    struct init_failure f = {0};
+    ssize_t n = recv(*init, &f, sizeof(f), MSG_DONTWAIT);
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n == (ssize_t)sizeof(f) && f.tag == 'e') {
+        char text[1200];
+
+        f.what[sizeof(f.what) - 1] = '\0';
+        (void)snprintf(text, sizeof(text), "%s: %s", f.what,
+                       strerror(f.error)); /* NOLINT: one thread */
+        channel_msg_init(&m, CHANNEL_FAILED, 0, 0);
+        m.error = f.exit_status;
+        (void)channel_msg_add(&m, text);
+        sup_send(s, &m, NULL, 0);
+    }
+    srt_fd_close(init);
+}
+
+_Noreturn void sup_serve(struct sup *s)
+{
+    int init = s->config->init;
+    uint64_t ticked = srt_clock_ms();
+
+    for (;;) {
+        struct pollfd p[] = {
+            {.fd = s->listener, .events = POLLIN},
+            {.fd = s->channel,
+             .events = (short)(POLLIN | (queue_head != NULL ? POLLOUT : 0))},
+            {.fd = init, .events = POLLIN},
+        };
+
+        if (poll(p, SRT_ARRAY_LEN(p), connects > 0 ? TICK_MS : -1) < 0 &&
+            errno != EINTR)
+            _exit(125);
+        if (p[1].revents != 0) {
+            flush_queue(s);
+            on_channel(s);
+        }
+        if (p[2].revents != 0)
+            on_init(s, &init);
+        if ((p[0].revents & POLLIN) != 0)
+            on_notification(s);
+        else if (p[0].revents != 0)
+            s->listener = -1; /* nobody is left who has the filter */
+        if (connects > 0 && srt_clock_ms() - ticked >= TICK_MS) {
+            ticked = srt_clock_ms();
+            sup_sockets_tick(s);
+        }
+    }
+}

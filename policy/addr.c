@@ -394,13 +394,14 @@ static size_t parse_net(const char *s, size_t len, struct policy_addr *ret)
     return parse_plain_v4(s, n, ret) ? n : 0;
 }
 
-/* "64:ff9b::10.0.0.0/104" is 10.0.0.0/8. */
+/* "64:ff9b::10.0.0.0/104" is 10.0.0.0/8; but "64:ff9b::/96" is the way of
+ * carrying, not all of IPv4. */
 static void translate_net(struct policy_cidr *c)
 {
     const struct carrier *carrier = carrier_of(&c->net);
     unsigned used;
 
-    if (carrier == NULL || c->bits < carrier->bits)
+    if (carrier == NULL || c->bits <= carrier->bits)
         return;
     used = (unsigned)c->bits - carrier->bits;
     if (used > 32)

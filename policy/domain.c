@@ -213,6 +213,7 @@ bool policy_domain_parse(const char *pattern, struct policy_pattern *ret,
         if (p.addr.family != 0)
             p.kind = POLICY_PATTERN_ADDRESS;
     }
+    p.addr = policy_addr_meant(p.addr);
     *ret = p;
     return true;
 }

@@ -82,8 +82,8 @@ static bool canonical_v6(const char *host, size_t len, char *out,
     }
     if (!policy_addr_parse(host, len, &a) || a.family != 6)
         return false;
-    *ret = policy_addr_meant(a);
-    (void)policy_addr_text(*ret, out);
+    *ret = a;
+    (void)policy_addr_text(policy_addr_meant(a), out);
     return true;
 }
 

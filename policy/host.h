@@ -13,7 +13,7 @@
 #define POLICY_HOST_SIZE 256
 
 /* policy_host_canonical() (policy/image.h), and the address when the host is
- * one (family 0: it is a name).  size >= POLICY_HOST_SIZE. */
+ * one, as it was written (family 0: it is a name).  size >= POLICY_HOST_SIZE. */
 bool policy_host_parse(const char *host, size_t len, char *out, size_t size,
                        struct policy_addr *ret_addr);
 

@@ -23,7 +23,8 @@ def test_fields_of_a_violation(srt, tmp_path):
     v = r.only(op="file-create", target=str(tmp_path / "outside-new"), requested="outside-new", call="openat",
                **{"class": "refused"}, rule="/filesystem/allowWrite", errno="EROFS", source="supervisor", count=1)
     assert v["exe"].endswith("/touch") and v["argv"] == ["touch", "outside-new"] and v["cwd"] == str(tmp_path), v
-    assert v["change"][-1] == {"op": "add", "path": "/filesystem/allowWrite/-", "value": str(tmp_path / "outside-new")}, v
+    # What does not exist cannot be named: the directory is the smallest change that works.
+    assert v["change"][-1] == {"op": "add", "path": "/filesystem/allowWrite/-", "value": str(tmp_path)}, v
 
 
 def test_what_the_host_refuses_is_no_event(srt, tmp_path):

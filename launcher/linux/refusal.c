@@ -71,10 +71,19 @@ static struct policy_decision decide(const struct session *s,
 
 static enum policy_subject subject_of(const struct channel_msg *m)
 {
-    if (m->op == EVENTS_OP_UNIX_CONNECT)
+    switch ((enum events_op)m->op) {
+    case EVENTS_OP_UNIX_CONNECT:
         return POLICY_SUBJECT_UNIX;
-    return m->op == EVENTS_OP_FILE_READ ? POLICY_SUBJECT_READ
-                                        : POLICY_SUBJECT_WRITE;
+    case EVENTS_OP_FILE_READ:
+        return POLICY_SUBJECT_READ;
+    case EVENTS_OP_FILE_CREATE:
+    case EVENTS_OP_FILE_DELETE:
+    case EVENTS_OP_FILE_RENAME:
+    case EVENTS_OP_NET_BIND:
+        return POLICY_SUBJECT_ENTRY;
+    default:
+        return POLICY_SUBJECT_WRITE;
+    }
 }
 
 static void record(struct session *s, const struct channel_msg *m,

@@ -113,8 +113,10 @@ static void record(struct report *r, const struct connection *c,
         (read && hostcheck_read(path, &err) == HOSTCHECK_WOULD_FAIL))
         return;
     policy_suggest(s->policy->image,
-                   read ? POLICY_SUBJECT_READ : POLICY_SUBJECT_WRITE, path, &d,
-                   &hint, &change);
+                   read                           ? POLICY_SUBJECT_READ
+                   : head->op == SHIM_WIRE_CREATE ? POLICY_SUBJECT_ENTRY
+                                                  : POLICY_SUBJECT_WRITE,
+                   path, &d, &hint, &change);
     v.hint = hint.len > 0 ? srt_buf_str(&hint) : NULL;
     v.change = change.len > 0 ? srt_buf_str(&change) : NULL;
     process_describe(

@@ -16,6 +16,9 @@
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf gets
 #pragma GCC poison strtok strtok_r atoi atol atoll sscanf
 #pragma GCC poison mktemp tmpnam system popen
-#pragma GCC poison gethostbyname gethostbyaddr localtime gmtime ctime
+#pragma GCC poison gethostbyname gethostbyaddr localtime gmtime
+
+/* <linux/fuse.h> has a field of this name, so that it cannot be poisoned. */
+char *ctime(const time_t *t) __attribute__((deprecated("banned")));
 
 #endif

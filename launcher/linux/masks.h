@@ -10,8 +10,9 @@
 
 struct masks;
 
-/* Serve `fuse_fd` (taken) for the masked regions of s->plan.  Node ids: see
- * plan's regions; the supervisor mounts the same numbering. */
+/* Serve `fuse_fd` (taken, also on failure) for the masked regions of s->plan,
+ * from before it is mounted.  The root's children are named by region number:
+ * the supervisor binds child N over region N. */
 enum srt_rc masks_new(struct session *s, int fuse_fd, struct masks **ret,
                       struct srt_err *err) SRT_MUST_CHECK;
 /* The sandbox is gone: stop the thread and free. */

@@ -74,6 +74,18 @@ static pid_t inner_id(const char *status, const char *key)
     return n == 0 ? 0 : (pid_t)ids[n - 1];
 }
 
+bool process_is_inside(pid_t tid)
+{
+    SRT_AUTO_FD int dir = open_proc(tid);
+    char status[4096];
+    long ids[2];
+
+    if (dir < 0)
+        return false;
+    (void)read_file(dir, "status", status, sizeof(status));
+    return status_numbers(status, "\nNSpid:", ids, SRT_ARRAY_LEN(ids)) == 2;
+}
+
 void process_describe(pid_t tid, struct events_process *ret)
 {
     SRT_AUTO_FD int dir = open_proc(tid);

@@ -2,6 +2,7 @@
 #ifndef SRT_LAUNCHER_LINUX_PROCESS_H
 #define SRT_LAUNCHER_LINUX_PROCESS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "launcher/events/event.h"
@@ -10,6 +11,10 @@
  * read stays empty.  Never blocks on the process's memory being swapped in by
  * us more than a page. */
 void process_describe(pid_t tid, struct events_process *ret);
+
+/* Is the thread in a pid namespace below ours?  The sandbox's are; the
+ * supervisor and its workers are not. */
+bool process_is_inside(pid_t tid);
 
 /*
  * The process that owns the inet socket bound to local `port` inside

@@ -69,7 +69,7 @@ static const struct row rows[] = {
     {CALL_CHDIR, "closed", EACCES, READ, NULL, false},
     /* below it */
     {CALL_OPEN, "secret/key", EACCES, READ, NULL, false},
-    {CALL_OPEN_RELATIVE, "secret/key", EACCES, READ, NULL, false},
+    {CALL_OPEN_RELATIVE, "secret/run", EACCES, READ, NULL, false},
     {CALL_OPEN_PATH, "secret/key", EACCES, READ, NULL, false},
     {CALL_OPEN, "secret/sub/deep", EACCES, READ, NULL, false},
     {CALL_OPEN, "secret/absent", ENOENT, NULL, NULL, false},
@@ -430,6 +430,8 @@ static void check_event(const struct row *r, FILE *f)
     assert_string_equal(text_of(j, "errno"), "EACCES");
     assert_string_equal(text_of(j, "source"), "mask");
     assert_non_null(strstr(text_of(j, "rule"), "/filesystem/denyRead/"));
+    if (r->call == CALL_OPEN_RELATIVE)
+        assert_string_equal(text_of(j, "requested"), "run");
     assert_true(cJSON_IsNumber(cJSON_GetObjectItem(j, "pid")));
     assert_string_not_equal(text_of(j, "exe"), "");
     cJSON_Delete(j);

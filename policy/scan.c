@@ -328,7 +328,7 @@ static bool scan_object(struct scanner *s)
     }
     do
         ok = scan_member(s, &k);
-    while (ok && peek(s) == ',' && (step(s, 1), true));
+    while (ok && peek(s) == ',' && ((void)step(s, 1), true));
     if (ok && peek(s) != '}')
         ok = fail(s, "expected ',' or '}' in the object");
     if (ok && duplicates(&k))

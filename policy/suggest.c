@@ -170,7 +170,7 @@ static void advise_host(struct advice *a, const char *target,
     struct host_case c = {.advice = a, .min_depth = -1};
     const char *class = NULL;
     const char *why;
-    uint8_t bits;
+    uint8_t bits = 0;
 
     if (!policy_domain_parse(target, &p, &why) ||
         (p.kind != POLICY_PATTERN_EXACT && p.kind != POLICY_PATTERN_ADDRESS))

@@ -77,6 +77,12 @@ struct events_store *events_store_new(const struct events_options *o)
     return s;
 }
 
+void events_store_set_image(struct events_store *s,
+                            const struct policy_image *image)
+{
+    s->o.image = image;
+}
+
 enum srt_rc events_store_add_sink(struct events_store *s, const char *dest,
                                   struct srt_err *err)
 {

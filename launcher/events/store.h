@@ -24,6 +24,10 @@ struct events_options {
     int err_fd;    /* borrowed: the launcher's stderr */
 };
 
+/* The policy, once it is compiled; before any violation.  (The store is opened
+ * earlier, so that errors of the policy reach it.) */
+void events_store_set_image(struct events_store *s,
+                            const struct policy_image *image);
 /* Sinks are added before events_store_start(): "-", "FILE", "fd:N",
  * "unix:PATH" (cli.md, events.md).  fd:N and its descriptor stay the user's. */
 struct events_store *events_store_new(const struct events_options *o);

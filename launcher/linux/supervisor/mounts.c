@@ -37,7 +37,9 @@ static const struct sup_config *config;
 
 static int clone_tree(int dirfd, const char *path, unsigned flags)
 {
-    int fd = vnd_open_tree(dirfd, path, VND_OPEN_TREE_CLONE | flags);
+    /* A region may be a symlink itself: the link is what is cloned. */
+    int fd = vnd_open_tree(dirfd, path,
+                           VND_OPEN_TREE_CLONE | AT_SYMLINK_NOFOLLOW | flags);
 
     if (fd < 0)
         sup_fail(config, "mount plan: clone", path, errno);

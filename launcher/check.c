@@ -1,0 +1,84 @@
+#include "launcher/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/path.h"
+#include "launcher/hostfs.h"
+#include "launcher/load.h"
+#include "policy/compile.h"
+
+enum { VALID = 0, INVALID = 1, USAGE = 125 };
+
+static void print_places(const struct policy *p)
+{
+    static const char *const words[POLICY_LISTS] = {
+        [POLICY_LIST_DENY_READ] = "denyRead",
+        [POLICY_LIST_ALLOW_READ] = "allowRead",
+        [POLICY_LIST_ALLOW_WRITE] = "allowWrite",
+        [POLICY_LIST_DENY_WRITE] = "denyWrite",
+    };
+
+    for (size_t i = 0; i < p->nplaces; i++)
+        srt_log(SRT_LOG_INFO, "%-10s %s (%s)",
+                words[p->places[i].list] != NULL ? words[p->places[i].list]
+                                                 : "?",
+                p->places[i].path, p->places[i].rule);
+}
+
+static int judge(const struct launcher_options *o, bool effective,
+                 struct srt_buf *diags)
+{
+    struct policy_settings s;
+    struct policy_host host;
+    struct policy policy;
+    char cwd[SRT_PATH_MAX];
+    struct srt_err err;
+
+    if (launcher_load_settings(o, &s, diags) != SRT_OK)
+        return INVALID;
+    if (launcher_load_cwd(o, cwd, sizeof(cwd), &err) != SRT_OK) {
+        srt_buf_addf(diags, "%s\n", err.msg);
+        policy_settings_release(&s);
+        return INVALID;
+    }
+    launcher_hostfs_init(&host, getenv("HOME"), cwd); /* NOLINT */
+    if (policy_compile(&s, &host, NULL, &policy, diags) != SRT_OK) {
+        policy_settings_release(&s);
+        return INVALID;
+    }
+    if (effective) {
+        SRT_AUTO_BUF struct srt_buf text = {.max = (size_t)16 << 20};
+
+        policy_settings_print(&s, &text);
+        (void)fputs(srt_buf_str(&text), stdout);
+        print_places(&policy);
+    }
+    policy_release(&policy);
+    policy_settings_release(&s);
+    return VALID;
+}
+
+int launcher_check_main(char **argv)
+{
+    SRT_AUTO_BUF struct srt_buf diags = {.max = (size_t)16 << 20};
+    struct launcher_options o = {0};
+    bool effective = false;
+    int status;
+
+    for (; *argv != NULL; argv++) {
+        if (strcmp(*argv, "--effective") == 0) {
+            effective = true;
+        } else if ((*argv)[0] != '-' && o.policy == NULL) {
+            o.policy = *argv;
+        } else {
+            srt_log(SRT_LOG_ERROR, "usage: srt check [--effective] [FILE]");
+            return USAGE;
+        }
+    }
+    status = judge(&o, effective, &diags);
+    (void)fputs(srt_buf_str(&diags), stderr);
+    return status;
+}

@@ -1,0 +1,331 @@
+#include "launcher/exec.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/path.h"
+#include "launcher/environment.h"
+#include "launcher/events/store.h"
+#include "launcher/hostfs.h"
+#include "launcher/linux/bwrap.h"
+#include "launcher/linux/ports.h"
+#include "launcher/linux/session.h"
+#include "launcher/load.h"
+#include "launcher/options.h"
+#include "launcher/streams.h"
+#include "vendor/version.h"
+
+extern char **environ;
+
+enum { FAILED = 125 };
+
+/* Everything that one run holds; released at the end. */
+struct run {
+    struct launcher_options options;
+    struct policy_settings settings;
+    struct policy policy;
+    struct policy_host host;
+    struct launcher_environment environment;
+    struct events_store *events;
+    char cwd[SRT_PATH_MAX];
+    char init_path[SRT_PATH_MAX];
+    char shim_path[SRT_PATH_MAX]; /* "" when it is not there */
+    char *shell_argv[4];
+    char **argv; /* what is executed */
+    const char *own_files[LAUNCHER_OPTIONS_MAX_LIST + 2];
+    struct srt_buf command; /* as text, for ignoreViolations */
+    struct srt_buf own_paths[LAUNCHER_OPTIONS_MAX_LIST + 1];
+    unsigned closed_fds;
+};
+
+static void print_help(void)
+{
+    SRT_AUTO_BUF struct srt_buf b = {0};
+
+    srt_buf_add_str(
+        &b, "usage: srt exec [OPTIONS] [--] COMMAND [ARG...]\n"
+            "       srt exec [OPTIONS] -c 'shell line'\n"
+            "Run COMMAND inside the sandbox; say what was refused, and by "
+            "which line of the policy.\n\n");
+    launcher_options_help(&b);
+    (void)fputs(srt_buf_str(&b), stdout);
+}
+
+static int fail(struct run *r, const char *message)
+{
+    srt_log(SRT_LOG_ERROR, "%s", message);
+    if (r->events != NULL)
+        events_store_error(r->events, message);
+    return FAILED;
+}
+
+/* Every problem of the policy is a line of its own, as the file has them. */
+static int fail_lines(struct run *r, const char *diags)
+{
+    while (*diags != '\0') {
+        size_t n = strcspn(diags, "\n");
+
+        srt_log(SRT_LOG_ERROR, "%.*s", (int)n, diags);
+        if (r->events != NULL) {
+            char *line = srt_xstrndup(diags, n);
+
+            events_store_error(r->events, line);
+            srt_free_ptr(&line);
+        }
+        diags += n + (diags[n] == '\n');
+    }
+    return FAILED;
+}
+
+/* ../lib/libsrtshim.so and srt-init beside srt itself. */
+static enum srt_rc find_own_files(struct run *r, struct srt_err *err)
+{
+    char self[SRT_PATH_MAX];
+    char dir[SRT_PATH_MAX];
+    char up[SRT_PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+    if (n <= 0)
+        return srt_err_sys(err, errno, "readlink /proc/self/exe");
+    self[n] = '\0';
+    (void)srt_path_split(self, dir, sizeof(dir));
+    (void)srt_path_split(dir, up, sizeof(up));
+    if (!srt_path_join(dir, "srt-init", r->init_path, sizeof(r->init_path)) ||
+        !srt_path_join(up, "lib/libsrtshim.so", r->shim_path,
+                       sizeof(r->shim_path)))
+        return srt_err_set(err, SRT_E_LIMIT, "'%s': the path is too long",
+                           self);
+    if (access(r->init_path, X_OK) != 0)
+        return srt_err_sys(err, errno,
+                           "'%s' (srt-init must lie beside srt, readable for "
+                           "you)",
+                           r->init_path);
+    if (access(r->shim_path, R_OK) != 0)
+        r->shim_path[0] = '\0';
+    return SRT_OK;
+}
+
+static void make_argv(struct run *r)
+{
+    static char dash_c[] = "-c";
+    const char *shell = getenv("SHELL"); /* NOLINT: one thread */
+
+    r->argv = r->options.command;
+    if (r->options.shell != NULL) {
+        r->shell_argv[0] = srt_xstrdup(
+            shell != NULL && shell[0] == '/' ? shell : "/bin/sh");
+        r->shell_argv[1] = dash_c;
+        r->shell_argv[2] = srt_xstrdup(r->options.shell);
+        r->argv = r->shell_argv;
+    }
+    for (char **a = r->argv; *a != NULL; a++) {
+        if (r->command.len > 0)
+            srt_buf_add_char(&r->command, ' ');
+        srt_buf_add_str(&r->command, *a);
+    }
+}
+
+/* The command line makes sense, and the descriptors may go inside. */
+static enum srt_rc check_request(struct run *r, struct srt_err *err)
+{
+    const struct launcher_options *o = &r->options;
+
+    if (o->shell != NULL && o->command[0] != NULL)
+        return srt_err_set(err, SRT_E_CONFIG,
+                           "-c and a command: want one of the two");
+    if (o->shell == NULL && o->command[0] == NULL)
+        return srt_err_set(err, SRT_E_CONFIG,
+                           "no command; usage: srt exec [OPTIONS] [--] COMMAND "
+                           "[ARG...]");
+    return launcher_streams_check(o->pass_fds, o->npass_fds, &r->closed_fds,
+                                  err);
+}
+
+static bool is_file_sink(const char *dest)
+{
+    return strcmp(dest, "-") != 0 && strncmp(dest, "fd:", 3) != 0 &&
+           strncmp(dest, "unix:", 5) != 0;
+}
+
+static enum srt_rc add_sink(struct run *r, const char *dest, size_t *nfiles,
+                            struct srt_err *err)
+{
+    char here[SRT_PATH_MAX];
+
+    if (is_file_sink(dest) && getcwd(here, sizeof(here)) != NULL) {
+        struct srt_buf *b = &r->own_paths[*nfiles];
+
+        srt_buf_addf(b, "%s%s%s", dest[0] == '/' ? "" : here,
+                     dest[0] == '/' ? "" : "/", dest);
+        r->own_files[(*nfiles)++] = srt_buf_str(b);
+    }
+    return events_store_add_sink(r->events, dest, err);
+}
+
+static enum srt_rc open_events(struct run *r, struct srt_err *err)
+{
+    const struct events_options o = {
+        .command = srt_buf_str(&r->command),
+        .verbose = r->options.verbose,
+        .quiet = r->options.quiet,
+        .annotate = r->options.annotate,
+        .err_fd = STDERR_FILENO,
+    };
+    const char *from_env = getenv("SRT_EVENTS"); /* NOLINT: one thread */
+    size_t nfiles = 0;
+    enum srt_rc rc = SRT_OK;
+
+    r->events = events_store_new(&o);
+    if (from_env != NULL)
+        rc = add_sink(r, from_env, &nfiles, err);
+    for (size_t i = 0; rc == SRT_OK && i < r->options.nevents; i++)
+        rc = add_sink(r, r->options.events[i], &nfiles, err);
+    for (size_t i = 0; rc == SRT_OK && i < r->options.npass_fds; i++)
+        if (events_store_owns_fd(r->events, r->options.pass_fds[i]))
+            rc = srt_err_set(err, SRT_E_CONFIG,
+                             "--pass-fd %d is an event sink; the command must "
+                             "not have it",
+                             r->options.pass_fds[i]);
+    return rc;
+}
+
+static enum srt_rc choose_level(const struct run *r, enum policy_level *ret,
+                                struct srt_err *err)
+{
+    static const char *const names[] = {"landlock", "preload", "full"};
+    enum policy_level level = r->options.level_given ? r->options.level
+                                                     : POLICY_LEVEL_FULL;
+
+    if (level < r->settings.minimum_level)
+        return srt_err_set(err, SRT_E_CONFIG,
+                           "--level %s is weaker than the policy's "
+                           "minimumLevel (%s); set minimumLevel to \"%s\" to "
+                           "allow it",
+                           names[level], names[r->settings.minimum_level],
+                           names[level]);
+    *ret = level;
+    return SRT_OK;
+}
+
+static void make_environment(struct run *r, enum policy_level level)
+{
+    const struct launcher_environment_options o = {
+        .settings = &r->settings,
+        .options = &r->options,
+        .inherited = environ,
+        .tmpdir = BWRAP_TMPDIR,
+        .preload = r->shim_path[0] != '\0' ? BWRAP_SHIM : NULL,
+        .proxy_variables = r->settings.proxy_env == POLICY_PROXY_ENV_ALWAYS ||
+                           (r->settings.proxy_env == POLICY_PROXY_ENV_AUTO &&
+                            level != POLICY_LEVEL_FULL),
+        .http_port = PORTS_HTTP,
+        .socks_port = PORTS_SOCKS,
+    };
+
+    launcher_environment_make(&o, &r->environment);
+}
+
+static int run_session(struct run *r, enum policy_level level,
+                       const char *bwrap)
+{
+    const struct session_input in = {
+        .policy = &r->policy,
+        .settings = &r->settings,
+        .events = r->events,
+        .cwd = r->cwd,
+        .argv = r->argv,
+        .environment = &r->environment,
+        .bwrap = bwrap,
+        .init_path = r->init_path,
+        .shim_path = r->shim_path[0] != '\0' ? r->shim_path : NULL,
+        .level = level,
+        .pass_fds = r->options.pass_fds,
+        .npass_fds = r->options.npass_fds,
+        .closed_fds = r->closed_fds,
+        .force_plain_masks = getenv("SRT_TEST_NO_FUSE") != NULL, /* NOLINT */
+    };
+    struct srt_err err;
+    int status;
+
+    if (session_run(&in, &status, &err) != SRT_OK) {
+        (void)fail(r, err.msg);
+        return status;
+    }
+    events_store_finish(r->events, status);
+    return status;
+}
+
+static int assemble(struct run *r)
+{
+    SRT_AUTO_BUF struct srt_buf diags = {0};
+    enum policy_level level;
+    const char *bwrap;
+    struct srt_err err;
+
+    if (check_request(r, &err) != SRT_OK)
+        return fail(r, err.msg);
+    make_argv(r);
+    if (open_events(r, &err) != SRT_OK)
+        return fail(r, err.msg);
+    if (launcher_load_settings(&r->options, &r->settings, &diags) != SRT_OK)
+        return fail_lines(r, srt_buf_str(&diags));
+    for (size_t i = 0; i < r->settings.no_meaning.n; i++)
+        srt_log(SRT_LOG_DEBUG, "%s has no meaning on this system",
+                r->settings.no_meaning.at[i].pointer);
+    if (launcher_load_cwd(&r->options, r->cwd, sizeof(r->cwd), &err) !=
+            SRT_OK ||
+        find_own_files(r, &err) != SRT_OK)
+        return fail(r, err.msg);
+    launcher_hostfs_init(&r->host, getenv("HOME"), r->cwd); /* NOLINT */
+    if (policy_compile(&r->settings, &r->host, r->own_files, &r->policy,
+                       &diags) != SRT_OK)
+        return fail_lines(r, srt_buf_str(&diags));
+    events_store_set_image(r->events, r->policy.image);
+    if (choose_level(r, &level, &err) != SRT_OK ||
+        bwrap_find(r->settings.bwrap_path, &bwrap, &err) != SRT_OK)
+        return fail(r, err.msg);
+    make_environment(r, level);
+    return run_session(r, level, bwrap);
+}
+
+static void release(struct run *r)
+{
+    launcher_environment_release(&r->environment);
+    policy_release(&r->policy);
+    policy_settings_release(&r->settings);
+    events_store_free(r->events);
+    srt_free_ptr(&r->shell_argv[0]);
+    srt_free_ptr(&r->shell_argv[2]);
+    srt_buf_release(&r->command);
+    for (size_t i = 0; i < SRT_ARRAY_LEN(r->own_paths); i++)
+        srt_buf_release(&r->own_paths[i]);
+    launcher_options_release(&r->options);
+}
+
+int launcher_exec_main(char **argv)
+{
+    static struct run r;
+    struct srt_err err;
+    int status;
+
+    policy_settings_init(&r.settings);
+    if (launcher_options_parse(argv, &r.options, &err) != SRT_OK)
+        return fail(&r, err.msg);
+    if (r.options.help || r.options.version) {
+        if (r.options.help)
+            print_help();
+        else
+            (void)printf("srt %s\n", vnd_srt_version());
+        launcher_options_release(&r.options);
+        return 0;
+    }
+    if (r.options.debug || getenv("SRT_DEBUG") != NULL) /* NOLINT */
+        srt_log_init(STDERR_FILENO, SRT_LOG_DEBUG);
+    status = assemble(&r);
+    release(&r);
+    return status;
+}

@@ -1,0 +1,8 @@
+/* srt exec: assembles a run and ends it. */
+#ifndef SRT_LAUNCHER_EXEC_H
+#define SRT_LAUNCHER_EXEC_H
+
+/* `argv`: the words after "exec".  Returns the exit status of srt. */
+int launcher_exec_main(char **argv);
+
+#endif

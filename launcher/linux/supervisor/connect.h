@@ -1,0 +1,62 @@
+/* A TCP connect that is under way, in a slot of kind SUP_SLOT_CONNECT.
+ *
+ *   ASKED    the launcher judges and dials; the caller waits in connect(2)
+ *   LOCAL    connecting on the caller's own socket, inside the namespace or to
+ *            a Unix socket, waits for room in a backlog
+ *
+ * Who waits is "parked": its signals, its SO_SNDTIMEO and its death are looked
+ * at every tick.  A call that was interrupted (id 0) meets its slot again when
+ * the kernel restarts it, by thread and socket cookie. */
+#ifndef SRT_LAUNCHER_LINUX_SUPERVISOR_CONNECT_H
+#define SRT_LAUNCHER_LINUX_SUPERVISOR_CONNECT_H
+
+#include <sys/un.h>
+
+#include "launcher/linux/supervisor/supervisor.h"
+
+union connect_address {
+    struct sockaddr sa;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    struct sockaddr_un un;
+};
+
+struct connect_state {
+    int socket;      /* owned: the caller's open file description */
+    int retry;       /* owned: Unix path to connect to again (LOCAL), or -1 */
+    uint64_t cookie; /* SO_COOKIE of it */
+    union connect_address given; /* as the caller wrote it */
+    union channel_addr meant;    /* IPv4 unwrapped: what is dialled */
+    socklen_t given_len;
+    bool nonblocking, local;
+    bool has_result; /* the dial ended while the caller was away */
+    int result;
+    uint64_t since_ms, until_ms; /* until_ms 0: no SO_SNDTIMEO */
+};
+
+/* park.c */
+
+/* What a pending signal asks for: 0 nothing, ERESTARTSYS (512), EINTR. */
+int sup_park_signal(struct sup *s, pid_t tid, bool has_timeout);
+
+/* Parse /proc/TID/status; for sup_park_signal() and its test. */
+struct park_signals {
+    uint64_t own, shared, blocked, ignored; /* SigPnd ShdPnd SigBlk SigIgn */
+    unsigned threads;
+};
+
+bool sup_park_parse(const char *status, struct park_signals *ret);
+
+/* unix.c: connect to an AF_UNIX address, len as the caller gave it. */
+void sup_unix_connect(struct sup *s, const struct seccomp_notif *n, int socket,
+                      const void *address, socklen_t len);
+/* Try a waiting Unix connect again: 0 or the errno; EAGAIN: still full. */
+int sup_unix_retry(struct sup *s, struct connect_state *c);
+
+/* sockets.c: wait in a slot until the connect can be finished locally.  The
+ * socket is duplicated; `retry` (or -1) becomes the slot's. */
+void sup_sockets_wait_local(struct sup *s, const struct seccomp_notif *n,
+                            int socket, int retry, const void *address,
+                            socklen_t len);
+
+#endif

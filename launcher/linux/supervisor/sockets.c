@@ -1,0 +1,528 @@
+/*
+ * connect(2).  None is ever continued: a second thread could put another
+ * socket in the descriptor's place, or another address in the memory, between
+ * our look and the kernel's.  The socket is taken, judged by what it is, and
+ * connected by us, with our copy of the address.
+ *
+ *   Unix            unix.c
+ *   UDP, AF_UNSPEC  done on the taken socket: nothing is routed out
+ *   TCP to itself   done on the taken socket (loopback, own addresses)
+ *   TCP elsewhere   asked of the launcher; then a one-shot listener bound to
+ *                   exactly the destination (every address is local here)
+ *                   accepts the caller's socket, and the accepted end goes to
+ *                   the launcher
+ *
+ * A non-blocking socket is connected as soon as the launcher admits it; the
+ * dial goes on, and its failure is a reset.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "launcher/events/event.h"
+#include "launcher/linux/supervisor/connect.h"
+
+#ifndef SO_NETNS_COOKIE
+# define SO_NETNS_COOKIE 71 /* Linux 5.14 */
+#endif
+#ifndef IPV6_FREEBIND
+# define IPV6_FREEBIND 78 /* Linux 4.15 */
+#endif
+
+enum {
+    PARKED_MS = 40,     /* shorter waits are not worth a restart */
+    FORGET_MS = 300000, /* an interrupted call that does not come back */
+    ACCEPT_MS = 50,     /* own listener, own namespace: it is immediate */
+    SPARE_PORT_FIRST = 600,
+    SPARE_PORT_LAST = 1023,
+};
+
+static int int_option(int fd, int level, int name)
+{
+    int value = -1;
+    socklen_t len = sizeof(value);
+
+    return getsockopt(fd, level, name, &value, &len) == 0 ? value : -1;
+}
+
+static uint64_t u64_option(int fd, int name)
+{
+    uint64_t value = 0;
+    socklen_t len = sizeof(value);
+
+    return getsockopt(fd, SOL_SOCKET, name, &value, &len) == 0 ? value : 0;
+}
+
+static socklen_t length_of(const union channel_addr *a)
+{
+    return a->sa.sa_family == AF_INET ? sizeof(a->v4) : sizeof(a->v6);
+}
+
+/* ::ffff:a.b.c.d is a.b.c.d. */
+static union channel_addr unwrap(const union connect_address *a)
+{
+    union channel_addr out = {.sa.sa_family = a->sa.sa_family};
+
+    if (a->sa.sa_family == AF_INET)
+        out.v4 = a->v4;
+    else if (a->sa.sa_family == AF_INET6)
+        out.v6 = a->v6;
+    if (a->sa.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&a->v6.sin6_addr)) {
+        memset(&out, 0, sizeof(out));
+        out.v4.sin_family = AF_INET;
+        out.v4.sin_port = a->v6.sin6_port;
+        memcpy(&out.v4.sin_addr, &a->v6.sin6_addr.s6_addr[12], 4);
+    }
+    return out;
+}
+
+/* An address of the sandbox itself: its own servers answer there. */
+static bool is_inside(const union channel_addr *meant)
+{
+    if (meant->sa.sa_family == AF_INET) {
+        uint32_t a = ntohl(meant->v4.sin_addr.s_addr);
+
+        return a >> 24 == 127 || a == INADDR_ANY || a == 0x0affff01;
+    }
+    return IN6_IS_ADDR_LOOPBACK(&meant->v6.sin6_addr) ||
+           IN6_IS_ADDR_UNSPECIFIED(&meant->v6.sin6_addr);
+}
+
+/* ---- slots ---- */
+
+static void free_state(struct sup *s, struct sup_slot *slot)
+{
+    struct connect_state *c = slot->state;
+
+    srt_fd_close(&c->socket);
+    srt_fd_close(&c->retry);
+    free(c);
+    slot->state = NULL;
+    sup_slot_free(s, slot);
+}
+
+/* NULL: no room; the call was answered. */
+static struct sup_slot *new_slot(struct sup *s, const struct seccomp_notif *n,
+                                 int *socket,
+                                 const union connect_address *given,
+                                 socklen_t len)
+{
+    struct sup_slot *slot = sup_slot_new(s, SUP_SLOT_CONNECT, n->id,
+                                         (pid_t)n->pid);
+    struct connect_state *c = slot != NULL ? calloc(1, sizeof(*c)) : NULL;
+    struct timeval timeout = {0};
+    socklen_t size = sizeof(timeout);
+
+    if (c == NULL) {
+        if (slot != NULL)
+            sup_slot_free(s, slot);
+        sup_answer(s, n->id, EAGAIN, 0);
+        return NULL;
+    }
+    c->socket = srt_fd_take(socket);
+    c->retry = -1;
+    c->given = *given;
+    c->given_len = len;
+    c->meant = unwrap(given);
+    c->cookie = u64_option(c->socket, SO_COOKIE);
+    c->nonblocking = (fcntl(c->socket, F_GETFL) & O_NONBLOCK) != 0;
+    c->since_ms = srt_clock_ms();
+    (void)getsockopt(c->socket, SOL_SOCKET, SO_SNDTIMEO, &timeout, &size);
+    if (timeout.tv_sec != 0 || timeout.tv_usec != 0)
+        c->until_ms = c->since_ms + (uint64_t)timeout.tv_sec * 1000 +
+                      (uint64_t)timeout.tv_usec / 1000;
+    slot->state = c;
+    return slot;
+}
+
+static void tell(struct sup *s, const struct sup_slot *slot,
+                 enum channel_type type, const int *fd)
+{
+    static struct channel_msg m;
+    const struct connect_state *c = slot->state;
+
+    channel_msg_init(&m, type, sup_slot_number(s, slot), slot->generation);
+    m.tid = slot->tid;
+    m.nonblocking = c->nonblocking;
+    m.addr = c->meant;
+    sup_send(s, &m, fd, fd != NULL ? 1 : 0);
+}
+
+/* ---- connecting on the taken socket ---- */
+
+/* connect(2) without waiting, whatever the socket's mode; 0 or an errno. */
+static int connect_now(int fd, const void *address, socklen_t len)
+{
+    int flags = fcntl(fd, F_GETFL);
+    int err;
+
+    (void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+    err = connect(fd, address, len) == 0 ? 0 : errno;
+    (void)fcntl(fd, F_SETFL, flags);
+    return err;
+}
+
+static void connect_inside(struct sup *s, const struct seccomp_notif *n,
+                           int *socket, const union connect_address *given,
+                           socklen_t len)
+{
+    bool waits = (fcntl(*socket, F_GETFL) & O_NONBLOCK) == 0;
+    int err = connect_now(*socket, given, len);
+
+    if (err == EINPROGRESS && waits)
+        sup_sockets_wait_local(s, n, *socket, -1, given, len);
+    else
+        sup_answer(s, n->id, err, 0);
+}
+
+void sup_sockets_wait_local(struct sup *s, const struct seccomp_notif *n,
+                            int socket, int retry, const void *address,
+                            socklen_t len)
+{
+    union connect_address given = {.sa.sa_family = AF_UNSPEC};
+    int own = srt_fd_dup_above(socket, 3);
+    struct sup_slot *slot;
+    struct connect_state *c;
+
+    memcpy(&given, address, len < sizeof(given) ? len : sizeof(given));
+    slot = new_slot(s, n, &own, &given, len);
+    if (slot == NULL) {
+        srt_fd_close(&own);
+        srt_fd_close(&retry);
+        return;
+    }
+    c = slot->state;
+    c->local = true;
+    c->retry = retry;
+}
+
+/* ---- the one-shot listener ---- */
+
+static int listener_at(const union channel_addr *a)
+{
+    SRT_AUTO_FD int fd = socket(a->sa.sa_family,
+                                SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    const int on = 1;
+
+    if (fd < 0)
+        return -1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (a->sa.sa_family == AF_INET6) {
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof(on));
+    }
+    if (bind(fd, &a->sa, length_of(a)) != 0 || listen(fd, 1) != 0)
+        return -1;
+    return srt_fd_take(&fd);
+}
+
+/* Listen exactly at the destination; where a program's own listener has that
+ * port, on a spare port of the same address.  *address is what to connect to:
+ * only getpeername's port differs then. */
+static int listen_for(const struct connect_state *c,
+                      union connect_address *ret_address)
+{
+    union channel_addr at = c->meant;
+    int fd = listener_at(&at);
+
+    *ret_address = c->given;
+    for (uint16_t port = SPARE_PORT_FIRST;
+         fd < 0 && errno == EADDRINUSE && port <= SPARE_PORT_LAST; port++) {
+        at.v4.sin_port = htons(port); /* the same place in both forms */
+        ret_address->v4.sin_port = at.v4.sin_port;
+        fd = listener_at(&at);
+    }
+    return fd;
+}
+
+static bool same_end(int accepted, int client)
+{
+    union channel_addr peer = {0};
+    union channel_addr mine = {0};
+    socklen_t a = sizeof(peer);
+    socklen_t b = sizeof(mine);
+
+    return getpeername(accepted, &peer.sa, &a) == 0 &&
+           getsockname(client, &mine.sa, &b) == 0 &&
+           peer.v4.sin_port == mine.v4.sin_port;
+}
+
+/* The accepted end that belongs to our caller's socket: others may connect to
+ * the same address at the same moment, and are sent away. */
+static int accept_own(int listener, int client)
+{
+    uint64_t until = srt_clock_ms() + ACCEPT_MS;
+
+    while (srt_clock_ms() <= until) {
+        struct pollfd p = {.fd = listener, .events = POLLIN};
+        SRT_AUTO_FD int fd = -1;
+
+        if (poll(&p, 1, ACCEPT_MS) <= 0)
+            break;
+        fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd >= 0 && same_end(fd, client))
+            return srt_fd_take(&fd);
+    }
+    return -1;
+}
+
+/* Connect the caller's socket; the accepted end goes to the launcher.  Returns
+ * what the caller's connect(2) gives. */
+static int finish(struct sup *s, struct sup_slot *slot)
+{
+    struct connect_state *c = slot->state;
+    union connect_address address;
+    SRT_AUTO_FD int listener = listen_for(c, &address);
+    SRT_AUTO_FD int accepted = -1;
+    int err;
+
+    if (listener < 0)
+        return errno == EADDRNOTAVAIL ? ENETUNREACH : errno;
+    err = connect_now(c->socket, &address, c->given_len);
+    if (err != 0 && err != EINPROGRESS)
+        return err;
+    accepted = accept_own(listener, c->socket);
+    if (accepted < 0)
+        return ECONNREFUSED;
+    tell(s, slot, CHANNEL_TUNNEL, &accepted);
+    return 0;
+}
+
+static void settle(struct sup *s, struct sup_slot *slot, int err)
+{
+    if (err == 0)
+        err = finish(s, slot);
+    if (err != 0)
+        tell(s, slot, CHANNEL_CANCEL, NULL);
+    if (slot->id != 0)
+        sup_answer(s, slot->id, err, 0);
+    free_state(s, slot);
+}
+
+void sup_sockets_answer(struct sup *s, struct sup_slot *slot,
+                        const struct channel_msg *m)
+{
+    struct connect_state *c = slot->state;
+
+    if (m->type != CHANNEL_DIALED && m->type != CHANNEL_VERDICT)
+        return;
+    if (m->type == CHANNEL_VERDICT && m->error == 0 && !c->nonblocking)
+        return;          /* admitted; the dial's end is what it waits for */
+    if (slot->id == 0) { /* in its signal handler: kept for the restart */
+        c->has_result = true;
+        c->result = m->error;
+        return;
+    }
+    settle(s, slot, m->error);
+}
+
+/* ---- a notified connect ---- */
+
+/* The restart of an interrupted call: the same thread, the same socket.  A
+ * slot of that thread for another socket was given up. */
+static bool meets_its_slot(struct sup *s, const struct seccomp_notif *n,
+                           int socket)
+{
+    uint64_t cookie = u64_option(socket, SO_COOKIE);
+    bool met = false;
+
+    for (uint32_t i = 0; i < sup_slot_count(); i++) {
+        struct sup_slot *slot = sup_slot_at(i);
+        struct connect_state *c = slot->state;
+
+        if (slot->kind != SUP_SLOT_CONNECT || slot->id != 0 ||
+            slot->tid != (pid_t)n->pid)
+            continue;
+        if (c->cookie != cookie || met) {
+            tell(s, slot, CHANNEL_CANCEL, NULL);
+            free_state(s, slot);
+            continue;
+        }
+        met = true;
+        slot->id = n->id;
+        if (c->has_result)
+            settle(s, slot, c->result);
+    }
+    return met;
+}
+
+static void refuse_foreign(struct sup *s, const struct seccomp_notif *n)
+{
+    static struct channel_msg m;
+
+    channel_msg_init(&m, CHANNEL_REFUSED, 0, 0);
+    m.op = EVENTS_OP_SYSCALL;
+    m.check = CHANNEL_CHECK_NONE;
+    m.error = EACCES;
+    (void)channel_msg_add(&m, "");
+    (void)channel_msg_add(&m, "connect(a socket of another network)");
+    sup_refuse(s, n, &m);
+}
+
+static void connect_tcp(struct sup *s, const struct seccomp_notif *n,
+                        int *socket, const union connect_address *given,
+                        socklen_t len)
+{
+    union channel_addr meant = unwrap(given);
+    struct tcp_info info = {0};
+    socklen_t size = sizeof(info);
+    struct sup_slot *slot;
+
+    (void)getsockopt(*socket, IPPROTO_TCP, TCP_INFO, &info, &size);
+    /* On any other state connect(2) has its own answer: EISCONN, EALREADY. */
+    if (is_inside(&meant) || info.tcpi_state != TCP_CLOSE ||
+        len < length_of(&meant)) {
+        connect_inside(s, n, socket, given, len);
+        return;
+    }
+    if (meets_its_slot(s, n, *socket))
+        return;
+    slot = new_slot(s, n, socket, given, len);
+    if (slot != NULL)
+        tell(s, slot, CHANNEL_CONNECT, NULL);
+}
+
+static void connect_inet(struct sup *s, const struct seccomp_notif *n,
+                         int *socket, const void *address, socklen_t len)
+{
+    union connect_address given = {.sa.sa_family = AF_UNSPEC};
+
+    if (u64_option(*socket, SO_NETNS_COOKIE) != s->netns_cookie) {
+        refuse_foreign(s, n);
+        return;
+    }
+    memcpy(&given, address, len < sizeof(given) ? len : sizeof(given));
+    if (int_option(*socket, SOL_SOCKET, SO_TYPE) == SOCK_STREAM &&
+        (given.sa.sa_family == AF_INET || given.sa.sa_family == AF_INET6))
+        connect_tcp(s, n, socket, &given, len);
+    else
+        sup_answer(s, n->id, connect_now(*socket, address, len), 0);
+}
+
+void sup_sockets_call(struct sup *s, const struct seccomp_notif *n)
+{
+    struct sockaddr_storage address = {0};
+    SRT_AUTO_FD int fd = -1;
+    /* The kernel reads the length as an int. */
+    int len = (int)n->data.args[2];
+    int err;
+
+    if (len < 0 || (size_t)len > sizeof(address)) {
+        sup_answer(s, n->id, EINVAL, 0);
+        return;
+    }
+    err = sup_caller_read((pid_t)n->pid, n->data.args[1], &address,
+                          (size_t)len);
+    fd = sup_caller_fd((pid_t)n->pid, (int)n->data.args[0]);
+    if (err != 0 || fd < 0) {
+        if (fd < 0)
+            err = errno == EPERM ? EPERM : EBADF;
+        sup_answer(s, n->id, err == EPERM ? EACCES : err, 0);
+        return;
+    }
+    if (!sup_valid(s, n->id))
+        return;
+    switch (int_option(fd, SOL_SOCKET, SO_DOMAIN)) {
+    case AF_UNIX:
+        sup_unix_connect(s, n, fd, &address, (socklen_t)len);
+        break;
+    case AF_INET:
+    case AF_INET6:
+        connect_inet(s, n, &fd, &address, (socklen_t)len);
+        break;
+    case -1:
+        sup_answer(s, n->id, ENOTSOCK, 0);
+        break;
+    default:
+        sup_answer(s, n->id,
+                   connect(fd, (struct sockaddr *)&address, (socklen_t)len) == 0
+                       ? 0
+                       : errno,
+                   0);
+        break;
+    }
+}
+
+/* ---- while callers wait ---- */
+
+/* Is the local connect done?  EAGAIN: not yet. */
+static int local_result(struct sup *s, struct connect_state *c)
+{
+    struct pollfd p = {.fd = c->socket, .events = POLLOUT};
+    int err;
+
+    if (c->retry >= 0)
+        return sup_unix_retry(s, c);
+    if (c->given.sa.sa_family != AF_INET && c->given.sa.sa_family != AF_INET6)
+        return connect_now(c->socket, &c->given, c->given_len);
+    if (poll(&p, 1, 0) != 1)
+        return EAGAIN;
+    err = int_option(c->socket, SOL_SOCKET, SO_ERROR);
+    return err < 0 ? errno : err;
+}
+
+static void give_up(struct sup *s, struct sup_slot *slot, int err)
+{
+    struct connect_state *c = slot->state;
+
+    if (slot->id != 0 && err != 0)
+        sup_answer(s, slot->id, err, 0);
+    if (!c->local)
+        tell(s, slot, CHANNEL_CANCEL, NULL);
+    free_state(s, slot);
+}
+
+static void look_at(struct sup *s, struct sup_slot *slot, uint64_t now)
+{
+    struct connect_state *c = slot->state;
+    int err;
+
+    if (slot->id == 0) {
+        if (now - c->since_ms > FORGET_MS)
+            give_up(s, slot, 0);
+        return;
+    }
+    if (!sup_valid(s, slot->id)) {
+        give_up(s, slot, 0);
+        return;
+    }
+    if (c->local && (err = local_result(s, c)) != EAGAIN) {
+        sup_answer(s, slot->id, err, 0);
+        free_state(s, slot);
+        return;
+    }
+    if (c->until_ms != 0 && now >= c->until_ms) {
+        give_up(s, slot, EINPROGRESS); /* as socket(7) says of SO_SNDTIMEO */
+        return;
+    }
+    if (now - c->since_ms < PARKED_MS)
+        return;
+    err = sup_park_signal(s, slot->tid, c->until_ms != 0);
+    if (err == 0)
+        return;
+    sup_answer(s, slot->id, err, 0);
+    if (err == EINTR || c->local)
+        give_up(s, slot, 0);
+    else
+        slot->id = 0;
+}
+
+void sup_sockets_tick(struct sup *s)
+{
+    uint64_t now = srt_clock_ms();
+
+    for (uint32_t i = 0; i < sup_slot_count(); i++) {
+        struct sup_slot *slot = sup_slot_at(i);
+
+        if (slot->kind == SUP_SLOT_CONNECT)
+            look_at(s, slot, now);
+    }
+}

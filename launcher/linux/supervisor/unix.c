@@ -1,0 +1,205 @@
+/*
+ * Connects to Unix sockets.  A path is resolved here, in the sandbox's mounts,
+ * to a descriptor; judged where it really is; and connected through that
+ * descriptor ("self/fd/N", relative to the host's /proc, where we stand), so
+ * that what was judged is what is connected to.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <linux/unix_diag.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "launcher/events/event.h"
+#include "launcher/linux/supervisor/connect.h"
+
+/* Do the attributes of one dumped socket name this inode? */
+static bool names_inode(const char *at, size_t left, uint32_t ino)
+{
+    struct nlattr a;
+
+    while (left >= sizeof(a)) {
+        struct unix_diag_vfs v;
+
+        memcpy(&a, at, sizeof(a));
+        if (a.nla_len < sizeof(a) || a.nla_len > left)
+            return false;
+        if (a.nla_type == UNIX_DIAG_VFS &&
+            a.nla_len >= NLA_HDRLEN + sizeof(v)) {
+            memcpy(&v, at + NLA_HDRLEN, sizeof(v));
+            return v.udiag_vfs_ino == ino;
+        }
+        if (NLA_ALIGN((size_t)a.nla_len) >= left)
+            return false;
+        at += NLA_ALIGN((size_t)a.nla_len);
+        left -= NLA_ALIGN((size_t)a.nla_len);
+    }
+    return false;
+}
+
+/* One datagram of the dump: *ret_done at its end. */
+static bool dump_names_inode(const char *at, size_t left, uint32_t ino,
+                             bool *ret_done)
+{
+    struct nlmsghdr h;
+    const size_t head = NLMSG_LENGTH(sizeof(struct unix_diag_msg));
+    bool found = false;
+
+    while (left >= sizeof(h)) {
+        memcpy(&h, at, sizeof(h));
+        if (h.nlmsg_type == NLMSG_DONE || h.nlmsg_type == NLMSG_ERROR ||
+            h.nlmsg_len < sizeof(h) || h.nlmsg_len > left) {
+            *ret_done = true;
+            return found;
+        }
+        if (h.nlmsg_len >= head)
+            found |= names_inode(at + head, h.nlmsg_len - head, ino);
+        if (NLMSG_ALIGN((size_t)h.nlmsg_len) >= left)
+            break;
+        at += NLMSG_ALIGN((size_t)h.nlmsg_len);
+        left -= NLMSG_ALIGN((size_t)h.nlmsg_len);
+    }
+    return found;
+}
+
+/* Has a socket of the sandbox's network namespace the file `st`?  Then it was
+ * bound inside.  A dump of all Unix sockets, asked of sock_diag(7). */
+static bool bound_inside(const struct sup *s, const struct stat *st)
+{
+    struct {
+        struct nlmsghdr h;
+        struct unix_diag_req r;
+    } ask = {
+        .h = {.nlmsg_len = sizeof(ask),
+              .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+              .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+        .r = {.sdiag_family = AF_UNIX,
+              .udiag_states = ~0u,
+              .udiag_show = UDIAG_SHOW_VFS},
+    };
+
+    char buf[32768];
+    bool found = false;
+    bool done = s->diag < 0 || send(s->diag, &ask, sizeof(ask), 0) < 0;
+
+    while (!done) {
+        ssize_t len = recv(s->diag, buf, sizeof(buf), 0);
+
+        if (len <= 0)
+            break;
+        found |= dump_names_inode(buf, (size_t)len, (uint32_t)st->st_ino,
+                                  &done);
+    }
+    return found;
+}
+
+static int connect_by_fd(int socket, int target)
+{
+    struct sockaddr_un u = {.sun_family = AF_UNIX};
+    int flags = fcntl(socket, F_GETFL);
+    int err;
+
+    (void)snprintf(u.sun_path, sizeof(u.sun_path), "self/fd/%d", target);
+    (void)fcntl(socket, F_SETFL, flags | O_NONBLOCK);
+    err = connect(socket, (const struct sockaddr *)&u, sizeof(u)) == 0 ? 0
+                                                                       : errno;
+    (void)fcntl(socket, F_SETFL, flags);
+    return err;
+}
+
+int sup_unix_retry(struct sup *s, struct connect_state *c)
+{
+    (void)s;
+    return connect_by_fd(c->socket, c->retry);
+}
+
+/* An abstract or unnamed address: the sandbox's own namespace has no others
+ * than its own. */
+static void connect_abstract(struct sup *s, const struct seccomp_notif *n,
+                             int socket, const void *address, socklen_t len)
+{
+    int flags = fcntl(socket, F_GETFL);
+    int err;
+
+    (void)fcntl(socket, F_SETFL, flags | O_NONBLOCK);
+    err = connect(socket, address, len) == 0 ? 0 : errno;
+    (void)fcntl(socket, F_SETFL, flags);
+    if (err == EAGAIN && (flags & O_NONBLOCK) == 0)
+        sup_sockets_wait_local(s, n, socket, -1, address, len);
+    else
+        sup_answer(s, n->id, err, 0);
+}
+
+static void refuse(struct sup *s, const struct seccomp_notif *n,
+                   const char *real, const char *requested)
+{
+    static struct channel_msg m;
+    char parent[SRT_PATH_MAX];
+    const char *name = srt_path_split(real, parent, sizeof(parent));
+
+    channel_msg_init(&m, CHANNEL_REFUSED, 0, 0);
+    m.op = EVENTS_OP_UNIX_CONNECT;
+    m.check = CHANNEL_CHECK_NONE;
+    m.error = EACCES;
+    (void)channel_msg_add(&m, parent);
+    (void)channel_msg_add(&m, name != NULL ? name : "");
+    (void)channel_msg_add(&m, "");
+    (void)channel_msg_add(&m, "");
+    (void)channel_msg_add(&m, requested);
+    sup_refuse(s, n, &m);
+}
+
+void sup_unix_connect(struct sup *s, const struct seccomp_notif *n, int socket,
+                      const void *address, socklen_t len)
+{
+    struct sockaddr_un u = {0};
+    char path[sizeof(u.sun_path) + 1];
+    char name[256];
+    char real[SRT_PATH_MAX];
+    SRT_AUTO_FD int parent = -1;
+    SRT_AUTO_FD int target = -1;
+    struct stat st;
+    int err;
+
+    memcpy(&u, address, len < sizeof(u) ? len : sizeof(u));
+    if (u.sun_family != AF_UNIX ||
+        len <= offsetof(struct sockaddr_un, sun_path) ||
+        u.sun_path[0] == '\0') {
+        connect_abstract(s, n, socket, address, len);
+        return;
+    }
+    memcpy(path, u.sun_path, sizeof(u.sun_path));
+    path[sizeof(u.sun_path)] = '\0';
+    err = sup_caller_resolve(s, (pid_t)n->pid, AT_FDCWD, path, true, &parent,
+                             name, sizeof(name));
+    if (err == 0)
+        target = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (err == 0 && (target < 0 || fstat(target, &st) != 0))
+        err = errno;
+    if (err == 0)
+        err = sup_real_path(s, target, real, sizeof(real));
+    if (err != 0) {
+        sup_answer(s, n->id, err, 0);
+        return;
+    }
+    if (S_ISSOCK(st.st_mode) &&
+        policy_decide_unix(s->image, real).verdict == POLICY_DENY &&
+        !(policy_decide_write(s->image, real).verdict == POLICY_ALLOW &&
+          bound_inside(s, &st))) {
+        refuse(s, n, real, path);
+        return;
+    }
+    err = connect_by_fd(socket, target);
+    if (err == EAGAIN && (fcntl(socket, F_GETFL) & O_NONBLOCK) == 0)
+        sup_sockets_wait_local(s, n, socket, srt_fd_take(&target), address,
+                               len);
+    else
+        sup_answer(s, n->id, err, 0);
+}

@@ -20,6 +20,12 @@
 #include "launcher/events/event.h"
 #include "launcher/linux/supervisor/connect.h"
 
+/* Netlink's alignment, as an unsigned number. */
+static size_t aligned(size_t n)
+{
+    return (n + 3u) & ~(size_t)3u;
+}
+
 /* Do the attributes of one dumped socket name this inode? */
 static bool names_inode(const char *at, size_t left, uint32_t ino)
 {
@@ -31,15 +37,14 @@ static bool names_inode(const char *at, size_t left, uint32_t ino)
         memcpy(&a, at, sizeof(a));
         if (a.nla_len < sizeof(a) || a.nla_len > left)
             return false;
-        if (a.nla_type == UNIX_DIAG_VFS &&
-            a.nla_len >= NLA_HDRLEN + sizeof(v)) {
-            memcpy(&v, at + NLA_HDRLEN, sizeof(v));
+        if (a.nla_type == UNIX_DIAG_VFS && a.nla_len >= sizeof(a) + sizeof(v)) {
+            memcpy(&v, at + sizeof(a), sizeof(v));
             return v.udiag_vfs_ino == ino;
         }
-        if (NLA_ALIGN((size_t)a.nla_len) >= left)
+        if (aligned(a.nla_len) >= left)
             return false;
-        at += NLA_ALIGN((size_t)a.nla_len);
-        left -= NLA_ALIGN((size_t)a.nla_len);
+        at += aligned(a.nla_len);
+        left -= aligned(a.nla_len);
     }
     return false;
 }
@@ -61,10 +66,10 @@ static bool dump_names_inode(const char *at, size_t left, uint32_t ino,
         }
         if (h.nlmsg_len >= head)
             found |= names_inode(at + head, h.nlmsg_len - head, ino);
-        if (NLMSG_ALIGN((size_t)h.nlmsg_len) >= left)
+        if (aligned(h.nlmsg_len) >= left)
             break;
-        at += NLMSG_ALIGN((size_t)h.nlmsg_len);
-        left -= NLMSG_ALIGN((size_t)h.nlmsg_len);
+        at += aligned(h.nlmsg_len);
+        left -= aligned(h.nlmsg_len);
     }
     return found;
 }

@@ -1,0 +1,129 @@
+/* Between the files of proxy/: the proxy's state and its parts. */
+#ifndef SRT_PROXY_INTERNAL_H
+#define SRT_PROXY_INTERNAL_H
+
+#include <netinet/in.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+#include "proxy/names.h"
+#include "proxy/proxy.h"
+
+struct proxy_resolver;
+struct proxy_route;
+struct proxy_listener;
+
+union proxy_sockaddr {
+    struct sockaddr sa;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+#define PROXY_MAX_ADDRESSES 16
+
+struct proxy {
+    struct proxy_loop *loop;
+    const struct policy_image *image;
+    struct proxy_ops ops;
+    struct proxy_names *names;
+    struct proxy_resolver *resolver;
+    struct proxy_listener *listeners; /* owned, a list */
+    struct proxy_route **route_table;
+    struct policy_addr own[64]; /* this host's interface addresses */
+    size_t nown;
+    unsigned connections; /* open, of every kind */
+    bool warned_full;
+};
+
+/* ---- proxy.c ---- */
+
+void proxy_to_sockaddr(struct policy_addr a, uint16_t port,
+                       union proxy_sockaddr *ret, socklen_t *ret_len);
+struct policy_addr proxy_from_sockaddr(const struct sockaddr *sa,
+                                       uint16_t *ret_port);
+/* Room for one more connection?  Warns once when not. */
+bool proxy_take_connection(struct proxy *p);
+void proxy_release_connection(struct proxy *p);
+
+/* ---- admit.c: may it be? ---- */
+
+/* A connection to an address: deniedAddresses, the name memory, then the
+ * address itself.  *ret_host is the name that decided, or the address's text
+ * (in buf, POLICY_ADDR_TEXT_MAX bytes). */
+struct policy_decision proxy_admit_address(struct proxy *p,
+                                           struct policy_addr a, uint16_t port,
+                                           char *buf, const char **ret_host);
+/* Keep those of `list` that `host` may lead to.  Returns how many; when none
+ * is left *ret_why is the last refusal. */
+size_t proxy_admit_resolved(struct proxy *p, const char *host,
+                            struct policy_addr *list, size_t n,
+                            struct policy_decision *ret_why);
+void proxy_admit_refused(struct proxy *p, const struct proxy_client *c,
+                         const char *host, uint16_t port, struct policy_addr a,
+                         const char *call, const struct policy_decision *d,
+                         int err);
+
+/* ---- resolve.c: names to addresses, by c-ares ---- */
+
+/* status 0: `n` addresses (maybe none: no such record); else an ARES_ code.
+ * ttl in seconds. */
+typedef void proxy_resolved_fn(void *ctx, int status,
+                               const struct policy_addr *list, size_t n,
+                               uint32_t ttl);
+/* The raw answer of another query, or NULL with a status. */
+typedef void proxy_answer_fn(void *ctx, int status, const uint8_t *answer,
+                             size_t len);
+
+enum srt_rc proxy_resolver_new(struct proxy *p, const struct proxy_options *o,
+                               struct proxy_resolver **ret,
+                               struct srt_err *err) SRT_MUST_CHECK;
+void proxy_resolver_free(struct proxy_resolver *r);
+/* family AF_INET, AF_INET6, AF_UNSPEC.  The callback may come before the
+ * return; it always comes once, also when the resolver is freed. */
+void proxy_resolve(struct proxy *p, const char *host, int family,
+                   proxy_resolved_fn *fn, void *ctx);
+void proxy_resolve_raw(struct proxy *p, const char *host, int type,
+                       proxy_answer_fn *fn, void *ctx);
+
+/* ---- dial.c: one TCP connection to the first address that answers ---- */
+
+struct proxy_dial;
+/* fd (the callee's) or -1 with an errno. */
+typedef void proxy_dialed_fn(void *ctx, int fd, int err);
+/* Attempts 250 ms apart (RFC 8305).  NULL: no memory or descriptors, fn was
+ * not called. */
+struct proxy_dial *proxy_dial_start(struct proxy *p,
+                                    const struct policy_addr *list, size_t n,
+                                    uint16_t port, proxy_dialed_fn *fn,
+                                    void *ctx);
+/* Forget it; fn will not be called. */
+void proxy_dial_cancel(struct proxy_dial *d);
+
+/* ---- tunnel.c ---- */
+
+/* Relay between two descriptors (taken) until both directions have ended.
+ * `first` are bytes already read from a, for b.  Counts as a connection until
+ * it ends. */
+bool proxy_tunnel_start(struct proxy *p, int a, int b, const void *first,
+                        size_t first_len);
+
+/* ---- dns.c, http_conn.c, socks_conn.c: one accepted connection each ---- */
+
+typedef void proxy_accept_fn(struct proxy *p, int fd,
+                             const union proxy_sockaddr *peer);
+enum srt_rc proxy_listen(struct proxy *p, int fd, proxy_accept_fn *fn,
+                         struct srt_err *err) SRT_MUST_CHECK;
+void proxy_http_accept(struct proxy *p, int fd,
+                       const union proxy_sockaddr *peer);
+void proxy_socks_accept(struct proxy *p, int fd,
+                        const union proxy_sockaddr *peer);
+void proxy_dns_accept(struct proxy *p, int fd,
+                      const union proxy_sockaddr *peer);
+
+/* route.c */
+void proxy_routes_free(struct proxy *p);
+
+/* Close so that the other side sees a reset. */
+void proxy_reset(int *fd);
+
+#endif

@@ -1,0 +1,166 @@
+/*
+ * Connections that the supervisor hands over.  The dial and the accepted end
+ * come in either order (a non-blocking caller is connected before the dial has
+ * ended); the tunnel begins when both are there.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/fd.h"
+#include "proxy/internal.h"
+
+enum { BUCKETS = 1024 };
+
+struct proxy_route {
+    struct proxy_route *next;
+    struct proxy *p;
+    uint64_t id;
+    struct proxy_dial *dial; /* NULL: it has ended */
+    int upstream;            /* owned, -1: not connected (yet) */
+    int accepted;            /* owned, -1: not there (yet) */
+    bool blocking;
+};
+
+static struct proxy_route **bucket(struct proxy *p, uint64_t id)
+{
+    if (p->route_table == NULL)
+        p->route_table = calloc(BUCKETS, sizeof(struct proxy_route *));
+    return p->route_table != NULL ? &p->route_table[id % BUCKETS] : NULL;
+}
+
+static struct proxy_route **find(struct proxy *p, uint64_t id)
+{
+    struct proxy_route **at = bucket(p, id);
+
+    while (at != NULL && *at != NULL && (*at)->id != id)
+        at = &(*at)->next;
+    return at != NULL && *at != NULL ? at : NULL;
+}
+
+/* Take it out of the table and free it; its descriptors must be gone. */
+static void forget(struct proxy_route *r)
+{
+    struct proxy_route **at = find(r->p, r->id);
+
+    if (at != NULL)
+        *at = r->next;
+    free(r);
+}
+
+static void drop(struct proxy_route *r)
+{
+    if (r->dial != NULL)
+        proxy_dial_cancel(r->dial);
+    srt_fd_close(&r->upstream);
+    proxy_reset(&r->accepted);
+    proxy_release_connection(r->p);
+    forget(r);
+}
+
+static void join(struct proxy_route *r)
+{
+    struct proxy *p = r->p;
+    int accepted = srt_fd_take(&r->accepted);
+    int upstream = srt_fd_take(&r->upstream);
+
+    forget(r);
+    (void)proxy_tunnel_start(p, accepted, upstream, NULL, 0);
+}
+
+static void on_dialed(void *ctx, int fd, int err)
+{
+    struct proxy_route *r = ctx;
+    struct proxy *p = r->p;
+    uint64_t id = r->id;
+    bool blocking = r->blocking;
+
+    r->dial = NULL;
+    r->upstream = fd;
+    if (err != 0)
+        drop(r); /* resets an accepted end that is already there */
+    else if (r->accepted >= 0)
+        join(r);
+    if (blocking)
+        p->ops.dialed(p->ops.ctx, id, err);
+}
+
+static struct proxy_route *new_route(struct proxy *p, uint64_t id,
+                                     bool blocking)
+{
+    struct proxy_route **at = bucket(p, id);
+    struct proxy_route *r = at != NULL ? calloc(1, sizeof(*r)) : NULL;
+
+    if (r == NULL)
+        return NULL;
+    r->p = p;
+    r->id = id;
+    r->upstream = -1;
+    r->accepted = -1;
+    r->blocking = blocking;
+    r->next = *at;
+    *at = r;
+    return r;
+}
+
+void proxy_route_connect(struct proxy *p, uint64_t id, pid_t tid,
+                         struct policy_addr a, uint16_t port, bool blocking)
+{
+    const struct proxy_client client = {.via = PROXY_VIA_ROUTE, .tid = tid};
+    char text[POLICY_ADDR_TEXT_MAX];
+    const char *host;
+    struct policy_decision d = proxy_admit_address(p, a, port, text, &host);
+    struct proxy_route *r;
+
+    if (d.verdict == POLICY_DENY) {
+        proxy_admit_refused(p, &client, host, port, a, "connect", &d, EACCES);
+        p->ops.verdict(p->ops.ctx, id, EACCES);
+        return;
+    }
+    if (!proxy_take_connection(p)) {
+        p->ops.verdict(p->ops.ctx, id, EAGAIN);
+        return;
+    }
+    r = new_route(p, id, blocking);
+    if (r != NULL)
+        r->dial = proxy_dial_start(p, &a, 1, port, on_dialed, r);
+    if (r == NULL || r->dial == NULL) {
+        if (r != NULL)
+            drop(r);
+        else
+            proxy_release_connection(p);
+        p->ops.verdict(p->ops.ctx, id, ENOBUFS);
+        return;
+    }
+    if (!blocking)
+        p->ops.verdict(p->ops.ctx, id, 0);
+}
+
+void proxy_route_tunnel(struct proxy *p, uint64_t id, int fd)
+{
+    struct proxy_route **at = find(p, id);
+
+    if (at == NULL) { /* the dial has failed meanwhile */
+        proxy_reset(&fd);
+        return;
+    }
+    (*at)->accepted = fd;
+    if ((*at)->upstream >= 0)
+        join(*at);
+}
+
+void proxy_route_cancel(struct proxy *p, uint64_t id)
+{
+    struct proxy_route **at = find(p, id);
+
+    if (at != NULL)
+        drop(*at);
+}
+
+void proxy_routes_free(struct proxy *p)
+{
+    for (size_t i = 0; p->route_table != NULL && i < BUCKETS; i++)
+        while (p->route_table[i] != NULL)
+            drop(p->route_table[i]);
+    free(p->route_table);
+    p->route_table = NULL;
+}

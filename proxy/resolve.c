@@ -33,10 +33,10 @@ static void arm_timer(struct proxy_resolver *r)
 
     if (t == NULL)
         proxy_loop_cancel(&r->timer);
-    else
-        (void)proxy_loop_after(
-            r->p->loop, &r->timer,
-            (uint32_t)(t->tv_sec * 1000 + t->tv_usec / 1000 + 1));
+    else if (!proxy_loop_after(
+                 r->p->loop, &r->timer,
+                 (uint32_t)(t->tv_sec * 1000 + t->tv_usec / 1000 + 1)))
+        ares_cancel(r->channel); /* no memory for a timer: nothing may hang */
 }
 
 static void on_timer(struct proxy_timer *t)

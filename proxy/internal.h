@@ -39,8 +39,6 @@ struct proxy {
 
 void proxy_to_sockaddr(struct policy_addr a, uint16_t port,
                        union proxy_sockaddr *ret, socklen_t *ret_len);
-struct policy_addr proxy_from_sockaddr(const struct sockaddr *sa,
-                                       uint16_t *ret_port);
 /* Room for one more connection?  Warns once when not. */
 bool proxy_take_connection(struct proxy *p);
 void proxy_release_connection(struct proxy *p);

@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
+#include <sys/socket.h>
 
 #include "base/error.h"
 #include "policy/addr.h"
@@ -73,6 +73,11 @@ struct proxy_options {
 enum srt_rc proxy_new(struct proxy_loop *loop, const struct proxy_options *o,
                       struct proxy **ret, struct srt_err *err) SRT_MUST_CHECK;
 void proxy_free(struct proxy *p);
+
+/* An AF_INET or AF_INET6 address; *ret_port in host order.  Family 0, and the
+ * port untouched, for any other. */
+struct policy_addr proxy_from_sockaddr(const struct sockaddr *sa,
+                                       uint16_t *ret_port);
 
 /* Serve a listener made inside; the descriptor becomes the proxy's. */
 enum srt_rc proxy_serve_dns_udp(struct proxy *p, int fd,

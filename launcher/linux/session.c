@@ -24,6 +24,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "launcher/linux/annotation.h"
 #include "launcher/linux/bwrap.h"
 #include "launcher/linux/filter.h"
 #include "launcher/linux/masks.h"
@@ -504,6 +505,7 @@ enum srt_rc session_run(const struct session_input *in, int *ret_status,
     (void)pthread_mutex_init(&p.lock, NULL);
     if (getrandom(&s.run, sizeof(s.run), 0) != (ssize_t)sizeof(s.run))
         return srt_err_sys(err, errno, "getrandom");
+    annotation_set_run(s.run);
     rc = prepare_make(in, s.run, &p.p, err);
     if (rc != SRT_OK)
         return rc;

@@ -1,0 +1,207 @@
+#include "launcher/linux/route.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/alloc.h"
+#include "base/fd.h"
+#include "launcher/linux/process.h"
+#include "policy/suggest.h"
+
+struct route {
+    struct session *session;
+    struct proxy *proxy; /* owned */
+};
+
+/* A slot's name for the proxy: slots are few, generations grow for ever. */
+static uint64_t id_of(const struct channel_msg *m)
+{
+    return (m->generation << 16) | (m->slot & 0xffff);
+}
+
+static void answer(struct route *r, enum channel_type type, uint64_t id,
+                   int err)
+{
+    static struct channel_msg m; /* 16 KiB; the proxy's thread alone */
+
+    channel_msg_init(&m, type, (uint32_t)(id & 0xffff), id >> 16);
+    m.error = err;
+    session_send(r->session, &m);
+}
+
+static void on_verdict(void *ctx, uint64_t id, int err)
+{
+    answer(ctx, CHANNEL_VERDICT, id, err);
+}
+
+static void on_dialed(void *ctx, uint64_t id, int err)
+{
+    answer(ctx, CHANNEL_DIALED, id, err);
+}
+
+static void on_warning(void *ctx, const char *text)
+{
+    struct route *r = ctx;
+
+    events_store_warning(r->session->events, "%s", text);
+}
+
+/* ---- refusals to events ---- */
+
+/* What each way in is called in an event. */
+static const struct {
+    enum events_op op;
+    enum events_source source;
+} kinds[] = {
+    [PROXY_VIA_ROUTE] = {EVENTS_OP_NET_CONNECT, EVENTS_SOURCE_PROXY},
+    [PROXY_VIA_DNS] = {EVENTS_OP_NET_RESOLVE, EVENTS_SOURCE_DNS},
+    [PROXY_VIA_HTTP] = {EVENTS_OP_HTTP_REQUEST, EVENTS_SOURCE_PROXY},
+    [PROXY_VIA_SOCKS] = {EVENTS_OP_NET_CONNECT, EVENTS_SOURCE_PROXY},
+};
+
+static void make_target(const struct proxy_refusal *r, char *out, size_t size)
+{
+    if (r->port == 0)
+        (void)snprintf(out, size, "%s", r->host);
+    else if (strchr(r->host, ':') != NULL)
+        (void)snprintf(out, size, "[%s]:%u", r->host, (unsigned)r->port);
+    else
+        (void)snprintf(out, size, "%s:%u", r->host, (unsigned)r->port);
+}
+
+static pid_t who(const struct route *route, const struct proxy_client *c)
+{
+    const struct session *s = route->session;
+
+    if (c->tid != 0)
+        return c->tid;
+    return process_by_port(s->diag_fd, s->init_pid, c->family, c->proto,
+                           c->port);
+}
+
+static void on_refused(void *ctx, const struct proxy_refusal *r)
+{
+    struct route *route = ctx;
+    struct session *s = route->session;
+    static struct events_process process;
+    char target[512];
+    char address[POLICY_ADDR_TEXT_MAX] = "";
+    struct srt_buf hint = {0};
+    struct srt_buf change = {0};
+    const bool resolve = r->port == 0;
+    struct events_violation v = {
+        .op = resolve ? EVENTS_OP_NET_RESOLVE : kinds[r->client.via].op,
+        .source = kinds[r->client.via].source,
+        .target = target,
+        .call = r->call,
+        .rule = r->decision.rule,
+        .reason = r->decision.reason,
+        .err = r->err,
+    };
+
+    make_target(r, target, sizeof(target));
+    if (r->address.family != 0) {
+        (void)policy_addr_text(r->address, address);
+        if (strcmp(address, r->host) != 0)
+            v.address = address;
+    }
+    policy_suggest(s->policy->image,
+                   resolve ? POLICY_SUBJECT_RESOLVE : POLICY_SUBJECT_HOST,
+                   target, &r->decision, &hint, &change);
+    v.hint = hint.len > 0 ? srt_buf_str(&hint) : NULL;
+    v.change = change.len > 0 ? srt_buf_str(&change) : NULL;
+    process_describe(who(route, &r->client), &process);
+    events_store_violation(s->events, &v, &process);
+    srt_buf_release(&hint);
+    srt_buf_release(&change);
+}
+
+/* ---- from the supervisor ---- */
+
+enum srt_rc route_new(struct session *s, struct route **ret,
+                      struct srt_err *err)
+{
+    struct route *r = srt_xcalloc(1, sizeof(*r));
+    const struct proxy_options o = {
+        .image = s->policy->image,
+        .ops = {.ctx = r,
+                .refused = on_refused,
+                .verdict = on_verdict,
+                .dialed = on_dialed,
+                .warning = on_warning},
+    };
+    enum srt_rc rc;
+
+    r->session = s;
+    rc = proxy_new(s->loop, &o, &r->proxy, err);
+    if (rc != SRT_OK) {
+        free(r);
+        return rc;
+    }
+    s->proxy = r->proxy;
+    *ret = r;
+    return SRT_OK;
+}
+
+/* The place of a socket that could not be made inside. */
+static bool is_socket(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+enum srt_rc route_sockets(struct route *r, const struct channel_msg *m,
+                          int *fds, size_t nfds, struct srt_err *err)
+{
+    static enum srt_rc (*const serve[CHANNEL_SOCKET_COUNT])(
+        struct proxy *, int, struct srt_err *) = {
+        [CHANNEL_DNS_UDP4] = proxy_serve_dns_udp,
+        [CHANNEL_DNS_UDP6] = proxy_serve_dns_udp,
+        [CHANNEL_DNS_TCP4] = proxy_serve_dns_tcp,
+        [CHANNEL_DNS_TCP6] = proxy_serve_dns_tcp,
+        [CHANNEL_HTTP4] = proxy_serve_http,
+        [CHANNEL_SOCKS4] = proxy_serve_socks,
+    };
+    enum srt_rc rc = SRT_OK;
+
+    (void)m;
+    for (size_t i = 0; i < nfds && rc == SRT_OK; i++)
+        if (serve[i] != NULL && is_socket(fds[i]))
+            rc = serve[i](r->proxy, srt_fd_take(&fds[i]), err);
+    return rc;
+}
+
+void route_handle(struct route *r, const struct channel_msg *m, int *fds,
+                  size_t nfds)
+{
+    uint64_t id = id_of(m);
+    uint16_t port = 0;
+    struct policy_addr a;
+
+    switch ((enum channel_type)m->type) {
+    case CHANNEL_CONNECT:
+        a = proxy_from_sockaddr(&m->addr.sa, &port);
+        proxy_route_connect(r->proxy, id, m->tid, a, port, m->nonblocking == 0);
+        break;
+    case CHANNEL_CANCEL:
+        proxy_route_cancel(r->proxy, id);
+        break;
+    case CHANNEL_TUNNEL:
+        if (nfds == 1)
+            proxy_route_tunnel(r->proxy, id, srt_fd_take(&fds[0]));
+        break;
+    default:
+        break;
+    }
+}
+
+void route_free(struct route *r)
+{
+    if (r == NULL)
+        return;
+    proxy_free(r->proxy);
+    free(r);
+}

@@ -164,6 +164,11 @@ void plan_release(struct plan *p)
     p->nregions = 0;
 }
 
+enum plan_access plan_access_above(const struct plan *p, size_t i)
+{
+    return inherited(p, p->regions[i].parent);
+}
+
 enum plan_access plan_access_at(const struct plan *p, const char *path)
 {
     return inherited(p, nearest(p, p->nregions, path));

@@ -41,6 +41,9 @@ enum srt_rc plan_make(const struct policy *policy, struct plan *ret,
                       struct srt_err *err) SRT_MUST_CHECK;
 void plan_release(struct plan *p);
 
+/* What holds around region i. */
+enum plan_access plan_access_above(const struct plan *p, size_t i);
+
 /* What the plan gives at a real path (for the property test). */
 enum plan_access plan_access_at(const struct plan *p, const char *path);
 

@@ -140,7 +140,7 @@ static void make_grants(const struct session_input *in, const struct plan *plan,
         grant_path(g, always[i]); /* /dev/shm and /dev/srt/tmp lie below */
     for (size_t i = 0; i < plan->nregions; i++)
         if (plan->regions[i].access == PLAN_WRITABLE &&
-            !plan->regions[i].pinned)
+            plan_access_above(plan, i) != PLAN_WRITABLE)
             grant_path(g, plan->regions[i].path);
     if (in->settings->filesystem_disabled)
         grant_path(g, "/");

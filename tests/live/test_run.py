@@ -76,7 +76,7 @@ def test_closed_streams_stay_closed(srt):
     read, write = os.pipe()
     os.set_inheritable(write, True)
     process = subprocess.Popen(
-        ["sh", "-c", f'exec 3>&{write}; exec "$@" 0<&- 1>&- 2>&-', "sh",
+        ["sh", "-c", f'exec 3>/dev/fd/{write}; exec "$@" 0<&- 1>&- 2>&-', "sh",
          *srt.command(["sh", "-c", script], options=["--pass-fd", "3"])], pass_fds=[write])
     os.close(write)
     with os.fdopen(read) as f:

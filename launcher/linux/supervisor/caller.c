@@ -3,11 +3,13 @@
  * memory of a process that got the number of a dead one. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/path.h"
@@ -216,8 +218,22 @@ static int settle_dots(const struct sup *s, int *parent, char *name,
     return 0;
 }
 
+/* A link of procfs that stands for an object, not for a name (proc(5)). */
+static bool is_magic(int parent, const char *name)
+{
+    struct statfs fs;
+    SRT_AUTO_FD int fd = -1;
+
+    if (fstatfs(parent, &fs) != 0 || fs.f_type != PROC_SUPER_MAGIC)
+        return false;
+    fd = vnd_openat2(parent, name, O_PATH | O_CLOEXEC, 0,
+                     VND_RESOLVE_NO_MAGICLINKS);
+    return fd < 0 && errno == ELOOP;
+}
+
 int sup_caller_resolve(struct sup *s, pid_t tid, int dirfd, const char *path,
-                       bool follow, int *ret_parent, char *name, size_t size)
+                       enum sup_follow follow, int *ret_parent, char *name,
+                       size_t size)
 {
     SRT_AUTO_FD int base = -1;
     SRT_AUTO_FD int parent = -1;
@@ -250,9 +266,11 @@ int sup_caller_resolve(struct sup *s, pid_t tid, int dirfd, const char *path,
             return errno;
         srt_fd_close(&parent);
         parent = next;
-        n = follow ? readlinkat(parent, name[0] != '\0' ? name : ".", target,
-                                sizeof(target) - 1)
-                   : -1;
+        if (follow == SUP_NOFOLLOW ||
+            (follow == SUP_FOLLOW_TO_MAGIC && is_magic(parent, name)))
+            break;
+        n = readlinkat(parent, name[0] != '\0' ? name : ".", target,
+                       sizeof(target) - 1);
         if (n < 0)
             break;
         if (links == MAX_LINKS)

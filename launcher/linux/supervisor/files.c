@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/path.h"
@@ -66,7 +68,7 @@ static void warn_unreadable(struct sup *s, pid_t tid)
 }
 
 static int resolve(struct sup *s, const struct seccomp_notif *n, int dirfd,
-                   bool follow, struct subject *ret)
+                   enum sup_follow follow, struct subject *ret)
 {
     int err = sup_caller_resolve(s, (pid_t)n->pid, dirfd, ret->requested,
                                  follow, &ret->parent, ret->name,
@@ -83,7 +85,7 @@ static int resolve(struct sup *s, const struct seccomp_notif *n, int dirfd,
 /* Read and resolve one name.  0; or an errno after which the call was already
  * answered or continued. */
 static int take_name(struct sup *s, const struct seccomp_notif *n, int8_t dirfd,
-                     int8_t path, bool follow, struct subject *ret)
+                     int8_t path, enum sup_follow follow, struct subject *ret)
 {
     int err = sup_caller_string((pid_t)n->pid, n->data.args[path],
                                 ret->requested, sizeof(ret->requested));
@@ -201,9 +203,12 @@ static bool is_own_stream(const struct subject *a)
     const char *at;
     SRT_AUTO_FD int fd = -1;
     struct stat st;
-    const char *tail = strstr(a->dir, "/fd");
+    struct statfs fs;
 
-    if (strncmp(a->dir, "/proc/", 6) != 0 || tail == NULL || tail[3] != '\0')
+    if (fstatfs(a->parent, &fs) != 0 || fs.f_type != PROC_SUPER_MAGIC)
+        return false;
+    (void)snprintf(path, sizeof(path), "../fdinfo/%s", a->name);
+    if (faccessat(a->parent, path, F_OK, 0) != 0)
         return false;
     fd = openat(a->parent, a->name, O_PATH | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) != 0)
@@ -211,7 +216,6 @@ static bool is_own_stream(const struct subject *a)
     if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
         return true;
     srt_fd_close(&fd);
-    (void)snprintf(path, sizeof(path), "../fdinfo/%s", a->name);
     fd = openat(a->parent, path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
         return false;
@@ -231,16 +235,13 @@ static void call_open(struct sup *s, const struct seccomp_notif *n,
     bool reads = (flags & WRITES) == 0;
     int err;
 
-    /* First without following, to see a descriptor's magic link. */
-    if (take_name(s, n, row->dirfd, row->path, false, &link) != 0)
+    if (take_name(s, n, row->dirfd, row->path,
+                  follow ? SUP_FOLLOW_TO_MAGIC : SUP_NOFOLLOW, &link) != 0)
         return;
-    if (is_own_stream(&link)) {
-        sup_continue(s, n->id);
-        return;
-    }
     memcpy(a.requested, link.requested, sizeof(a.requested));
-    if (resolve(s, n, arg_dirfd(n, row->dirfd), follow, &a) != 0 ||
-        is_own_stream(&a)) {
+    if (is_own_stream(&link) ||
+        resolve(s, n, arg_dirfd(n, row->dirfd),
+                follow ? SUP_FOLLOW : SUP_NOFOLLOW, &a) != 0) {
         sup_continue(s, n->id);
         return;
     }
@@ -252,7 +253,7 @@ static void call_open(struct sup *s, const struct seccomp_notif *n,
 }
 
 static void call_path(struct sup *s, const struct seccomp_notif *n,
-                      const struct files_row *row, bool follow)
+                      const struct files_row *row, enum sup_follow follow)
 {
     AUTO_SUBJECT struct subject a = {.parent = -1};
     int err;
@@ -283,7 +284,8 @@ static void call_at_flags(struct sup *s, const struct seccomp_notif *n,
         sup_descriptor_call(s, n, row, arg_int(n, row->dirfd));
         return;
     }
-    call_path(s, n, row, (flags & AT_SYMLINK_NOFOLLOW) == 0);
+    call_path(s, n, row,
+              (flags & AT_SYMLINK_NOFOLLOW) == 0 ? SUP_FOLLOW : SUP_NOFOLLOW);
 }
 
 static void call_two(struct sup *s, const struct seccomp_notif *n,
@@ -292,7 +294,10 @@ static void call_two(struct sup *s, const struct seccomp_notif *n,
     AUTO_SUBJECT struct subject a = {.parent = -1};
     AUTO_SUBJECT struct subject b = {.parent = -1};
     bool is_link = row->check == CHANNEL_CHECK_LINK;
-    bool follow = is_link && (arg_int(n, row->flags) & AT_SYMLINK_FOLLOW) != 0;
+    enum sup_follow follow = is_link && (arg_int(n, row->flags) &
+                                         AT_SYMLINK_FOLLOW) != 0
+                                 ? SUP_FOLLOW
+                                 : SUP_NOFOLLOW;
     int err;
 
     if (is_link && (arg_int(n, row->flags) & AT_EMPTY_PATH) != 0) {
@@ -300,7 +305,7 @@ static void call_two(struct sup *s, const struct seccomp_notif *n,
         return;
     }
     if (take_name(s, n, row->dirfd, row->path, follow, &a) != 0 ||
-        take_name(s, n, row->dirfd2, row->path2, false, &b) != 0)
+        take_name(s, n, row->dirfd2, row->path2, SUP_NOFOLLOW, &b) != 0)
         return;
     err = judge(s, row, a.full, false);
     if (err == 0)
@@ -332,7 +337,7 @@ static void call_bind(struct sup *s, const struct seccomp_notif *n,
     }
     memcpy(a.requested, addr.sun_path, sizeof(addr.sun_path));
     a.requested[sizeof(addr.sun_path)] = '\0';
-    if (resolve(s, n, AT_FDCWD, false, &a) != 0) {
+    if (resolve(s, n, AT_FDCWD, SUP_NOFOLLOW, &a) != 0) {
         sup_continue(s, n->id);
         return;
     }
@@ -372,10 +377,10 @@ void sup_files_call(struct sup *s, const struct seccomp_notif *n)
         call_open(s, n, row);
         break;
     case FILES_PATH:
-        call_path(s, n, row, false);
+        call_path(s, n, row, SUP_NOFOLLOW);
         break;
     case FILES_FOLLOW:
-        call_path(s, n, row, true);
+        call_path(s, n, row, SUP_FOLLOW);
         break;
     case FILES_AT_FLAGS:
         call_at_flags(s, n, row);

@@ -129,16 +129,20 @@ int sup_caller_string(pid_t tid, uint64_t address, char *out, size_t size);
 int sup_caller_fd(pid_t tid, int fd);
 /* O_PATH of /proc/tid/NAME ("cwd", "root", "fd/3"); -1 with errno. */
 int sup_caller_open(const struct sup *s, pid_t tid, const char *name);
+/* A last component that is a symlink: taken itself, followed (up to 40 of
+ * them), or followed but for a magic link of /proc/PID/fd and the like. */
+enum sup_follow { SUP_NOFOLLOW, SUP_FOLLOW, SUP_FOLLOW_TO_MAGIC };
+
 /*
  * Resolve `path` against dirfd as the caller would, in the sandbox's mounts:
  * the parent directory as an O_PATH descriptor and the last component.
  *
- * @follow: a last component that is a symlink is followed (up to 40)
  * Returns 0 and sets *ret_parent (owned), name; or the errno of the step that
  * failed.  name is "" for "/" and ends in no slash.
  */
 int sup_caller_resolve(struct sup *s, pid_t tid, int dirfd, const char *path,
-                       bool follow, int *ret_parent, char *name, size_t size);
+                       enum sup_follow follow, int *ret_parent, char *name,
+                       size_t size);
 /* The real path of a descriptor of ours, as seen inside: 0 or errno. */
 int sup_real_path(const struct sup *s, int fd, char *out, size_t size);
 

@@ -182,8 +182,8 @@ void sup_unix_connect(struct sup *s, const struct seccomp_notif *n, int socket,
     }
     memcpy(path, u.sun_path, sizeof(u.sun_path));
     path[sizeof(u.sun_path)] = '\0';
-    err = sup_caller_resolve(s, (pid_t)n->pid, AT_FDCWD, path, true, &parent,
-                             name, sizeof(name));
+    err = sup_caller_resolve(s, (pid_t)n->pid, AT_FDCWD, path, SUP_FOLLOW,
+                             &parent, name, sizeof(name));
     if (err == 0)
         target = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (err == 0 && (target < 0 || fstat(target, &st) != 0))

@@ -17,6 +17,9 @@ struct row;
 typedef void set_fn(struct policy_schema_job *job, const struct row *row,
                     const cJSON *value, const char *pointer);
 
+/* `arg` of a key without a setter: {} is not the default, but turns it on. */
+enum { EMPTY_MEANS_ON = 1 };
+
 struct row {
     const char *object; /* "", "/network", ... */
     const char *key;
@@ -546,7 +549,7 @@ static const struct row rows[] = {
     {"/network", "allowPlaintextHeaderSet", IGNORED, NULL, 0},
     {"/network", "strictAllowlist", IGNORED, NULL, 0},
     {"/network", "allowMachLookup", IGNORED, NULL, 0},
-    {"/network", "tlsTerminate", NEVER, NULL, 0},
+    {"/network", "tlsTerminate", NEVER, NULL, EMPTY_MEANS_ON},
     {"/network", "mitmProxy", NEVER, NULL, 0},
     {"/network", "filterRequest", NEVER, NULL, 0},
     {"/filesystem", "denyRead", SUPPORTED, LIST(DENY_READ)},
@@ -656,7 +659,7 @@ static bool is_default(const struct row *row, const cJSON *value)
         return cJSON_IsNumber(value) && value->valueint == 3;
     return cJSON_IsFalse(value) || cJSON_IsNull(value) ||
            ((cJSON_IsArray(value) || cJSON_IsObject(value)) &&
-            cJSON_GetArraySize(value) == 0);
+            cJSON_GetArraySize(value) == 0 && row->arg != EMPTY_MEANS_ON);
 }
 
 static void note_no_meaning(struct policy_schema_job *job, const char *key,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #undef strcpy
 #undef strcat
@@ -17,8 +18,5 @@
 #pragma GCC poison strtok strtok_r atoi atol atoll sscanf
 #pragma GCC poison mktemp tmpnam system popen
 #pragma GCC poison gethostbyname gethostbyaddr localtime gmtime
-
-/* <linux/fuse.h> has a field of this name, so that it cannot be poisoned. */
-char *ctime(const time_t *t) __attribute__((deprecated("banned")));
 
 #endif

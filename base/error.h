@@ -5,6 +5,9 @@
 #define SRT_MUST_CHECK        __attribute__((warn_unused_result))
 #define SRT_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define SRT_ARRAY_LEN(a)      (sizeof(a) / sizeof((a)[0]))
+/* The struct that holds `member`, of which p points at. */
+#define SRT_CONTAINER_OF(p, type, member)                                      \
+ ((type *)(void *)((char *)(p)-offsetof(type, member)))
 
 /* What went wrong, coarsely enough for an exit code or a protocol reply. */
 enum srt_rc {

@@ -77,9 +77,12 @@ size_t srt_path_depth(const char *path)
 const char *srt_path_split(const char *path, char *parent, size_t size)
 {
     const char *slash = strrchr(path, '/');
-    size_t n = slash == path ? 1 : (size_t)(slash - path);
+    size_t n;
 
-    if (slash == NULL || n + 1 > size)
+    if (slash == NULL)
+        return NULL;
+    n = slash == path ? 1 : (size_t)(slash - path);
+    if (n + 1 > size)
         return NULL;
     memcpy(parent, path, n);
     parent[n] = '\0';

@@ -19,8 +19,6 @@
 #include "launcher/streams.h"
 #include "vendor/version.h"
 
-extern char **environ;
-
 enum { FAILED = 125 };
 
 /* Everything that one run holds; released at the end. */
@@ -263,7 +261,7 @@ static int assemble(struct run *r)
 {
     SRT_AUTO_BUF struct srt_buf diags = {0};
     enum policy_level level;
-    const char *bwrap;
+    const char *bwrap = NULL;
     struct srt_err err;
 
     if (check_request(r, &err) != SRT_OK)

@@ -297,8 +297,7 @@ void launcher_options_help(struct srt_buf *out)
 {
     for (size_t i = 0; i < SRT_ARRAY_LEN(rows); i++) {
         const struct row *r = &rows[i];
-        char left[64] = "";
-        struct srt_buf b = {.max = sizeof(left) - 1};
+        struct srt_buf b = {.max = 63};
 
         if (r->help == NULL)
             continue;

@@ -34,7 +34,7 @@ static int option(int fd, int name)
 
 static enum srt_rc check_socket(int fd, struct srt_err *err)
 {
-    struct sockaddr_storage peer;
+    struct sockaddr_storage peer = {0};
     socklen_t len = sizeof(peer);
 
     if (getsockname(fd, (struct sockaddr *)&peer, &len) != 0 ||

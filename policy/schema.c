@@ -3,8 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "policy/addr.h"
-#include "policy/domain.h"
+#include "policy/entry.h"
 
 enum state {
     SUPPORTED,
@@ -58,105 +57,13 @@ static void complain_at_key(struct policy_schema_job *job, const char *pointer,
         complain(job, pointer, what);
 }
 
-/* ---- values of one entry ---- */
-
-static bool has_control(const char *text)
-{
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            return true;
-    return false;
-}
-
-static bool has_glob(const char *text)
-{
-    return strpbrk(text, "*?[") != NULL;
-}
-
-static const char *check_path(const char *text, bool literal, bool may_glob)
-{
-    size_t len = strlen(text);
-
-    if (len == 0)
-        return "the path is empty; expected a path";
-    if (len >= 4096)
-        return "the path is too long; expected at most 4095 bytes";
-    if (has_control(text) && !literal)
-        return "a control character in a path; expected {\"path\": ..., "
-               "\"literal\": true} if it is meant";
-    if (text[0] == '~' && text[1] != '\0' && text[1] != '/' && !literal)
-        return "'~user' is not supported; expected '~' or '~/...', or an "
-               "absolute path";
-    if (literal || may_glob || !has_glob(text))
-        return NULL;
-    /* A trailing slash and two stars name the directory itself. */
-    if (len > 3 && strcmp(text + len - 3, "/**") == 0 &&
-        strcspn(text, "*?[") == len - 2)
-        return NULL;
-    return "a glob cannot be writable; expected a path, or \"dir/**\" for the "
-           "directory";
-}
-
-static const char *check_cidr(const char *text)
-{
-    struct policy_cidr c;
-
-    return policy_cidr_parse(text, &c)
-               ? NULL
-               : "not an address; expected an IP address or CIDR range such as "
-                 "10.0.0.0/8 or [2001:db8::]/32, with an optional :port";
-}
-
-static const char *check_domain(const char *text)
-{
-    const char *why;
-
-    return policy_domain_check(text, &why) ? NULL : why;
-}
-
-static const char *check_name(const char *text)
-{
-    if (text[0] == '\0' || strchr(text, '=') != NULL || has_control(text))
-        return "not a variable name; expected a name or pattern such as "
-               "AWS_*";
-    return NULL;
-}
-
-const char *policy_schema_check(enum policy_list list, const char *text,
-                                bool literal)
-{
-    switch (list) {
-    case POLICY_LIST_ALLOWED_DOMAINS:
-    case POLICY_LIST_DENIED_DOMAINS:
-        return check_domain(text);
-    case POLICY_LIST_ALLOWED_ADDRESSES:
-    case POLICY_LIST_DENIED_ADDRESSES:
-    case POLICY_LIST_DENIED_RESOLVED_ADDRESSES:
-        return check_cidr(text);
-    case POLICY_LIST_ALLOW_WRITE:
-        return check_path(text, literal, false);
-    case POLICY_LIST_ALLOW_UNIX_SOCKETS:
-        return check_path(text, true, true);
-    case POLICY_LIST_DENY_READ:
-    case POLICY_LIST_ALLOW_READ:
-    case POLICY_LIST_DENY_WRITE:
-        return check_path(text, literal, true);
-    case POLICY_LIST_ENV_INHERIT:
-    case POLICY_LIST_ENV_DENY:
-        return check_name(text);
-    case POLICY_LISTS:
-        break;
-    }
-    return "no such list";
-}
+/* ---- setters ---- */
 
 static bool takes_literal(enum policy_list list)
 {
     return list == POLICY_LIST_DENY_READ || list == POLICY_LIST_ALLOW_READ ||
            list == POLICY_LIST_ALLOW_WRITE || list == POLICY_LIST_DENY_WRITE;
 }
-
-/* ---- setters ---- */
 
 static void append(struct policy_schema_job *job, struct policy_texts *list,
                    const char *text, const char *pointer, bool literal)
@@ -195,7 +102,7 @@ static void read_entry(struct policy_schema_job *job, enum policy_list list,
         complain(job, pointer, "wrong type; expected a string");
         return;
     }
-    what = policy_schema_check(list, path->valuestring, literal);
+    what = policy_entry_check(list, path->valuestring, literal);
     if (what != NULL)
         complain(job, pointer, what);
     else
@@ -590,34 +497,6 @@ const char *policy_schema_list_object(enum policy_list list)
 
 /* ---- the walk ---- */
 
-/* Optimal string alignment would be finer; Levenshtein finds typos. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t row[64];
-    size_t n = strlen(b);
-
-    if (n + 1 > SRT_ARRAY_LEN(row) || strlen(a) > 256)
-        return SIZE_MAX;
-    for (size_t j = 0; j <= n; j++)
-        row[j] = j;
-    for (size_t i = 1; a[i - 1] != '\0'; i++) {
-        size_t diagonal = row[0];
-
-        row[0] = i;
-        for (size_t j = 1; j <= n; j++) {
-            size_t best = diagonal + (a[i - 1] != b[j - 1]);
-
-            diagonal = row[j];
-            if (row[j] + 1 < best)
-                best = row[j] + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            row[j] = best;
-        }
-    }
-    return row[n];
-}
-
 /* A key this near is worth suggesting. */
 static bool near_enough(size_t d, const char *key)
 {
@@ -632,7 +511,7 @@ static void unknown_key(struct policy_schema_job *job, const char *object,
     struct srt_buf text = {0};
 
     for (size_t i = 0; i < SRT_ARRAY_LEN(rows); i++) {
-        size_t d = distance(key, rows[i].key);
+        size_t d = policy_entry_distance(key, rows[i].key);
 
         /* The same name in another object is a misplaced key. */
         if (strcmp(rows[i].object, object) != 0 && d > 0)

@@ -20,11 +20,6 @@ struct policy_schema_job {
  * problem. */
 void policy_schema_read(struct policy_schema_job *job, const cJSON *root);
 
-/* Is `text` a valid entry of that list?  NULL, or what is wrong and what was
- * expected. */
-const char *policy_schema_check(enum policy_list list, const char *text,
-                                bool literal);
-
 /* Name of a list's key in the file ("allowWrite") and of its object
  * ("/filesystem"). */
 const char *policy_schema_list_key(enum policy_list list);

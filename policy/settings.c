@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "base/sha256.h"
+#include "policy/entry.h"
 #include "policy/scan.h"
 #include "policy/schema.h"
 
@@ -125,7 +126,7 @@ enum srt_rc policy_settings_add(struct policy_settings *s,
                                 const char *value, struct srt_err *err)
 {
     struct policy_texts *l = &s->lists[list];
-    const char *what = policy_schema_check(list, value, false);
+    const char *what = policy_entry_check(list, value, false);
     struct policy_text *grown;
     SRT_AUTO_BUF struct srt_buf pointer = {0};
 

@@ -70,8 +70,7 @@ static void go_on(struct proxy_dial *d);
 
 static void on_attempt(struct proxy_watch *w, unsigned ready)
 {
-    struct attempt *a = (struct attempt *)((char *)w -
-                                           offsetof(struct attempt, watch));
+    struct attempt *a = SRT_CONTAINER_OF(w, struct attempt, watch);
     struct proxy_dial *d = a->dial;
     int err = 0;
     socklen_t len = sizeof(err);
@@ -140,22 +139,19 @@ static void go_on(struct proxy_dial *d)
 
 static void on_stagger(struct proxy_timer *t)
 {
-    go_on((struct proxy_dial *)((char *)t -
-                                offsetof(struct proxy_dial, stagger)));
+    go_on(SRT_CONTAINER_OF(t, struct proxy_dial, stagger));
 }
 
 static void on_limit(struct proxy_timer *t)
 {
-    end((struct proxy_dial *)((char *)t - offsetof(struct proxy_dial, limit)),
-        -1, ETIMEDOUT);
+    end(SRT_CONTAINER_OF(t, struct proxy_dial, limit), -1, ETIMEDOUT);
 }
 
 /* The first attempt, from the loop: fn must not be called before
  * proxy_dial_start() returned. */
 static void on_start(struct proxy_timer *t)
 {
-    struct proxy_dial *d =
-        (struct proxy_dial *)((char *)t - offsetof(struct proxy_dial, stagger));
+    struct proxy_dial *d = SRT_CONTAINER_OF(t, struct proxy_dial, stagger);
 
     t->fn = on_stagger;
     go_on(d);

@@ -55,7 +55,7 @@ void proxy_loop_set(struct proxy_watch *w, unsigned interest);
 void proxy_loop_remove(struct proxy_watch *w);
 
 /* Longest delay: one day. */
-#define PROXY_TIMER_MAX_MS (24u * 60u * 60u * 1000u)
+#define PROXY_TIMER_MAX_MS UINT64_C(86400000)
 
 /* Call t->fn(t) once, at least delay_ms (0..PROXY_TIMER_MAX_MS) after the
  * current iteration began; starting a pending timer moves it.  Cost: log of

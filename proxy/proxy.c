@@ -88,18 +88,16 @@ void proxy_release_connection(struct proxy *p)
 
 static void on_pause_over(struct proxy_timer *t)
 {
-    struct proxy_listener *l =
-        (struct proxy_listener *)((char *)t -
-                                  offsetof(struct proxy_listener, pause));
+    struct proxy_listener *l = SRT_CONTAINER_OF(t, struct proxy_listener,
+                                                pause);
 
     proxy_loop_set(&l->watch, PROXY_LOOP_READ);
 }
 
 static void on_acceptable(struct proxy_watch *w, unsigned ready)
 {
-    struct proxy_listener *l =
-        (struct proxy_listener *)((char *)w -
-                                  offsetof(struct proxy_listener, watch));
+    struct proxy_listener *l = SRT_CONTAINER_OF(w, struct proxy_listener,
+                                                watch);
 
     (void)ready;
     for (int i = 0; i < ACCEPT_BATCH; i++) {

@@ -41,9 +41,8 @@ static void arm_timer(struct proxy_resolver *r)
 
 static void on_timer(struct proxy_timer *t)
 {
-    struct proxy_resolver *r =
-        (struct proxy_resolver *)((char *)t -
-                                  offsetof(struct proxy_resolver, timer));
+    struct proxy_resolver *r = SRT_CONTAINER_OF(t, struct proxy_resolver,
+                                                timer);
 
     ares_process_fd(r->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
     arm_timer(r);
@@ -51,8 +50,7 @@ static void on_timer(struct proxy_timer *t)
 
 static void on_socket(struct proxy_watch *w, unsigned ready)
 {
-    struct ares_watch *a =
-        (struct ares_watch *)((char *)w - offsetof(struct ares_watch, watch));
+    struct ares_watch *a = SRT_CONTAINER_OF(w, struct ares_watch, watch);
     struct proxy_resolver *r = a->r;
 
     ares_process_fd(r->channel,

@@ -37,24 +37,29 @@ static struct proxy_route **find(struct proxy *p, uint64_t id)
     return at != NULL && *at != NULL ? at : NULL;
 }
 
-/* Take it out of the table and free it; its descriptors must be gone. */
-static void forget(struct proxy_route *r)
+static void unlink_route(struct proxy_route *r)
 {
     struct proxy_route **at = find(r->p, r->id);
 
     if (at != NULL)
         *at = r->next;
-    free(r);
 }
 
-static void drop(struct proxy_route *r)
+/* Close and free what is no longer in the table. */
+static void release(struct proxy_route *r)
 {
     if (r->dial != NULL)
         proxy_dial_cancel(r->dial);
     srt_fd_close(&r->upstream);
     proxy_reset(&r->accepted);
     proxy_release_connection(r->p);
-    forget(r);
+    free(r);
+}
+
+static void drop(struct proxy_route *r)
+{
+    unlink_route(r);
+    release(r);
 }
 
 static void join(struct proxy_route *r)
@@ -63,7 +68,8 @@ static void join(struct proxy_route *r)
     int accepted = srt_fd_take(&r->accepted);
     int upstream = srt_fd_take(&r->upstream);
 
-    forget(r);
+    unlink_route(r);
+    free(r); /* the tunnel counts as the connection now */
     (void)proxy_tunnel_start(p, accepted, upstream, NULL, 0);
 }
 
@@ -159,8 +165,12 @@ void proxy_route_cancel(struct proxy *p, uint64_t id)
 void proxy_routes_free(struct proxy *p)
 {
     for (size_t i = 0; p->route_table != NULL && i < BUCKETS; i++)
-        while (p->route_table[i] != NULL)
-            drop(p->route_table[i]);
+        while (p->route_table[i] != NULL) {
+            struct proxy_route *r = p->route_table[i];
+
+            p->route_table[i] = r->next;
+            release(r);
+        }
     free(p->route_table);
     p->route_table = NULL;
 }

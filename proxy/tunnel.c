@@ -198,7 +198,7 @@ static void update(struct tunnel *t)
 
 static void on_ready(struct proxy_watch *w, unsigned ready)
 {
-    struct half *h = (struct half *)((char *)w - offsetof(struct half, watch));
+    struct half *h = SRT_CONTAINER_OF(w, struct half, watch);
     struct tunnel *t = h->tunnel;
     struct half *other = h == &t->half[0] ? &t->half[1] : &t->half[0];
 

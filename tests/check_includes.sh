@@ -4,8 +4,8 @@
 # directories or headers of the project that its files may include from.
 set -eu
 cd "$1"
-find base vendor policy shim proxy launcher -name '*.[ch]' |
-    xargs grep -nE '^ *# *include "' /dev/null |
+find base vendor policy shim proxy launcher -name '*.[ch]' \
+    -exec grep -nE '^ *# *include "' /dev/null {} + |
     awk '
 BEGIN {
     allowed["base"] = "base"
@@ -16,11 +16,12 @@ BEGIN {
     allowed["launcher"] = "launcher proxy policy base vendor"
     allowed["launcher/events"] = "launcher/events policy base vendor"
     allowed["launcher/linux"] = "launcher/linux launcher/events " \
-        "launcher/environment.h proxy policy base vendor " \
-        "shim/note.h shim/wire.h"
+        "launcher/environment.h launcher/streams.h proxy policy base " \
+        "vendor shim/note.h shim/wire.h shim/config.h filter_programs.h"
     allowed["launcher/linux/supervisor"] = "launcher/linux/supervisor " \
         "launcher/linux/channel.h launcher/linux/plan.h " \
         "launcher/linux/filter.h launcher/linux/ports.h " \
+        "launcher/linux/init_config.h " \
         "launcher/events/event.h policy base vendor"
     allowed["launcher/linux/init"] = "launcher/linux/init " \
         "launcher/linux/init_config.h vendor/compat.h"

@@ -4,12 +4,15 @@
 set -eu
 cd "$1"
 rc=0
-for f in $(find base vendor policy shim proxy launcher -name '*.[ch]'); do
+list=$(mktemp)
+trap 'rm -f "$list"' EXIT
+find base vendor policy shim proxy launcher -name '*.[ch]' >"$list"
+while read -r f; do
     n=$(wc -l <"$f")
     case $f in
     *.h) max=200 ;;
     *) max=600 ;;
     esac
     [ "$n" -le "$max" ] || { echo "$f: $n lines, limit $max" >&2; rc=1; }
-done
+done <"$list"
 exit $rc

@@ -15,6 +15,7 @@ find "$1/CMakeFiles" -name '*.c.o' | sort | {
         proxy/*) prefix='proxy_' ;;
         launcher/events/*) prefix='events_' ;;
         launcher/linux/supervisor/*) prefix='sup_' ;;
+        launcher/linux/filter_gen/*) prefix='main$' ;;
         launcher/linux/init/*) prefix='init_|main$' ;;
         launcher/linux/*) prefix="$(basename "$file" | sed 's/_.*//')_" ;;
         launcher/*) prefix='launcher_|main$' ;;

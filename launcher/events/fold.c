@@ -1,5 +1,6 @@
 #include "launcher/events/fold.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -156,6 +157,7 @@ void events_fold_expire(struct events_fold *f, uint64_t now_ms, bool all)
     for (size_t left = f->n; left > 0 && f->oldest != NULL; left--) {
         struct entry *e = f->oldest;
 
+        assert(e->older == NULL);
         if (!all && now_ms < e->due_ms)
             return;
         if (e->count == 0 || all) {

@@ -283,25 +283,19 @@ static bool wait_request(const struct masks *m, bool mounted)
 static void *run(void *arg)
 {
     struct masks *m = arg;
-    bool mounted = false;
 
     for (;;) {
         ssize_t n = read(m->fuse, m->request, REQUEST_BYTES - 1);
 
         if (n > 0) {
-            mounted = true;
             serve(m, (size_t)n);
             continue;
         }
         if (n == 0 || errno == ENODEV || errno == EBADF)
             return NULL; /* unmounted */
-        if (errno == EPERM)
-            mounted = false;
-        else if (errno == EAGAIN)
-            mounted = true;
-        else
+        if (errno != EPERM && errno != EAGAIN)
             continue; /* ENOENT, EINTR: that request is gone */
-        if (!wait_request(m, mounted))
+        if (!wait_request(m, errno == EAGAIN))
             return NULL;
     }
 }

@@ -256,5 +256,8 @@ pid_t process_by_port(int diag_fd, pid_t init_pid, int family, int proto,
     if (s.ninodes == 0)
         return 0;
     found = search_tree(&s, init_pid);
-    return found != 0 ? found : search_all(&s, init_pid);
+    if (found == 0)
+        found = search_all(&s, init_pid);
+    s.inodes = NULL;
+    return found;
 }

@@ -129,8 +129,7 @@ static void record(struct report *r, const struct connection *c,
 
 static void on_readable(struct proxy_watch *w, unsigned ready)
 {
-    struct connection *c =
-        (struct connection *)((char *)w - offsetof(struct connection, watch));
+    struct connection *c = SRT_CONTAINER_OF(w, struct connection, watch);
     struct shim_wire_report head;
     char path[SHIM_WIRE_PATH_MAX + 1];
     ssize_t n = read(c->fd, c->bytes + c->len, sizeof(c->bytes) - c->len);
@@ -157,8 +156,7 @@ static void on_readable(struct proxy_watch *w, unsigned ready)
 
 static void on_timeout(struct proxy_timer *t)
 {
-    close_connection(
-        (struct connection *)((char *)t - offsetof(struct connection, timer)));
+    close_connection(SRT_CONTAINER_OF(t, struct connection, timer));
 }
 
 static bool too_many(struct report *r)
@@ -206,8 +204,7 @@ static void accept_one(struct report *r, int fd, uint16_t port)
 
 static void on_listener(struct proxy_watch *w, unsigned ready)
 {
-    struct report *r = (struct report *)((char *)w -
-                                         offsetof(struct report, watch));
+    struct report *r = SRT_CONTAINER_OF(w, struct report, watch);
 
     (void)ready;
     for (int i = 0; i < 32; i++) {

@@ -31,7 +31,7 @@ static void kill_tree(struct signals *s)
 
 static void on_grace(struct proxy_timer *t)
 {
-    kill_tree((struct signals *)((char *)t - offsetof(struct signals, grace)));
+    kill_tree(SRT_CONTAINER_OF(t, struct signals, grace));
 }
 
 static void forward(struct signals *s, int signo)
@@ -69,8 +69,7 @@ static void on_signal(struct signals *s, const struct signalfd_siginfo *info)
 
 static void on_readable(struct proxy_watch *w, unsigned ready)
 {
-    struct signals *s = (struct signals *)((char *)w -
-                                           offsetof(struct signals, watch));
+    struct signals *s = SRT_CONTAINER_OF(w, struct signals, watch);
     struct signalfd_siginfo info;
 
     (void)ready;

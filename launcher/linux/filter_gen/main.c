@@ -161,16 +161,15 @@ static enum srt_rc add_rows(struct builder *b)
     const struct filter_row *rows = filter_rows(&n);
 
     for (size_t i = 0; i < n; i++) {
+        bool stays = !b->options->listener && rows[i].action != FILTER_REFUSE;
         uint32_t action = b->notify;
         enum srt_rc rc;
 
         if (rows[i].action == FILTER_ARGS)
             continue;
-        if (rows[i].action == FILTER_ALLOW)
-            action = SCMP_ACT_ALLOW;
-        else if (rows[i].action == FILTER_ENOSYS)
+        if (rows[i].action == FILTER_ENOSYS)
             action = SCMP_ACT_ERRNO(ENOSYS);
-        else if (!b->options->listener && rows[i].action != FILTER_REFUSE)
+        else if (rows[i].action == FILTER_ALLOW || stays)
             action = SCMP_ACT_ALLOW; /* mounts, Landlock, the empty network */
         rc = add(b, action, rows[i].name, NULL, 0);
         if (rc != SRT_OK)

@@ -171,11 +171,11 @@ static _Noreturn void run(const struct init_config *c, char **argv, char **env)
     int err = ENOENT;
     char full[4096];
 
-    if (strchr(argv[0], '/') != NULL) {
+    if (argv[0] != NULL && strchr(argv[0], '/') != NULL) {
         (void)execve(argv[0], argv, env);
         err = errno;
         path = "";
-    } else if (argv[0][0] == '\0') {
+    } else if (argv[0] == NULL || argv[0][0] == '\0') {
         path = "";
     }
     while (*path != '\0') {

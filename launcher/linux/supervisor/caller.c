@@ -231,6 +231,29 @@ static bool is_magic(int parent, const char *name)
     return fd < 0 && errno == ELOOP;
 }
 
+/* What a relative path begins at. */
+static int open_base(const struct sup *s, pid_t tid, int dirfd, int *ret)
+{
+    char name[32] = "cwd";
+
+    if (dirfd != AT_FDCWD)
+        (void)snprintf(name, sizeof(name), "fd/%d", dirfd);
+    *ret = sup_caller_open(s, tid, name);
+    if (*ret >= 0)
+        return 0;
+    return errno == EACCES || errno == EPERM ? EPERM : EBADF;
+}
+
+/* The target of a link that is to be followed, or -1. */
+static ssize_t read_link(int parent, const char *name, enum sup_follow follow,
+                         char *out, size_t size)
+{
+    if (follow == SUP_NOFOLLOW ||
+        (follow == SUP_FOLLOW_TO_MAGIC && is_magic(parent, name)))
+        return -1;
+    return readlinkat(parent, name[0] != '\0' ? name : ".", out, size - 1);
+}
+
 int sup_caller_resolve(struct sup *s, pid_t tid, int dirfd, const char *path,
                        enum sup_follow follow, int *ret_parent, char *name,
                        size_t size)
@@ -239,20 +262,15 @@ int sup_caller_resolve(struct sup *s, pid_t tid, int dirfd, const char *path,
     SRT_AUTO_FD int parent = -1;
     char text[SRT_PATH_MAX];
     char dir[SRT_PATH_MAX];
-    int err;
+    int err = 0;
 
     if (strlen(path) >= sizeof(text))
         return ENAMETOOLONG;
     memcpy(text, path, strlen(path) + 1);
-    if (path[0] != '/') {
-        char fd_name[32] = "cwd";
-
-        if (dirfd != AT_FDCWD)
-            (void)snprintf(fd_name, sizeof(fd_name), "fd/%d", dirfd);
-        base = sup_caller_open(s, tid, fd_name);
-        if (base < 0)
-            return errno == EACCES || errno == EPERM ? EPERM : EBADF;
-    }
+    if (path[0] != '/')
+        err = open_base(s, tid, dirfd, &base);
+    if (err != 0)
+        return err;
     for (int links = 0;; links++) {
         char target[SRT_PATH_MAX];
         ssize_t n;
@@ -266,11 +284,7 @@ int sup_caller_resolve(struct sup *s, pid_t tid, int dirfd, const char *path,
             return errno;
         srt_fd_close(&parent);
         parent = next;
-        if (follow == SUP_NOFOLLOW ||
-            (follow == SUP_FOLLOW_TO_MAGIC && is_magic(parent, name)))
-            break;
-        n = readlinkat(parent, name[0] != '\0' ? name : ".", target,
-                       sizeof(target) - 1);
+        n = read_link(parent, name, follow, target, sizeof(target));
         if (n < 0)
             break;
         if (links == MAX_LINKS)

@@ -171,8 +171,8 @@ static int connect_now(int fd, const void *address, socklen_t len)
 }
 
 static void connect_inside(struct sup *s, const struct seccomp_notif *n,
-                           int *socket, const union connect_address *given,
-                           socklen_t len)
+                           const int *socket,
+                           const union connect_address *given, socklen_t len)
 {
     bool waits = (fcntl(*socket, F_GETFL) & O_NONBLOCK) == 0;
     int err = connect_now(*socket, given, len);

@@ -129,6 +129,7 @@ int sup_caller_string(pid_t tid, uint64_t address, char *out, size_t size);
 int sup_caller_fd(pid_t tid, int fd);
 /* O_PATH of /proc/tid/NAME ("cwd", "root", "fd/3"); -1 with errno. */
 int sup_caller_open(const struct sup *s, pid_t tid, const char *name);
+
 /* A last component that is a symlink: taken itself, followed (up to 40 of
  * them), or followed but for a magic link of /proc/PID/fd and the like. */
 enum sup_follow { SUP_NOFOLLOW, SUP_FOLLOW, SUP_FOLLOW_TO_MAGIC };

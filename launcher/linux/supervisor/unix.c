@@ -170,7 +170,7 @@ void sup_unix_connect(struct sup *s, const struct seccomp_notif *n, int socket,
     char real[SRT_PATH_MAX];
     SRT_AUTO_FD int parent = -1;
     SRT_AUTO_FD int target = -1;
-    struct stat st;
+    struct stat st = {0};
     int err;
 
     memcpy(&u, address, len < sizeof(u) ? len : sizeof(u));

@@ -260,7 +260,7 @@ static int run_session(struct run *r, enum policy_level level,
 static int assemble(struct run *r)
 {
     SRT_AUTO_BUF struct srt_buf diags = {0};
-    enum policy_level level;
+    enum policy_level level = POLICY_LEVEL_FULL;
     const char *bwrap = NULL;
     struct srt_err err;
 

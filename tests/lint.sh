@@ -40,7 +40,7 @@ check layers tests/check_includes.sh .
 check symbols tests/check_symbols.sh "$build"
 check hardening tests/check_hardening.sh "$build"
 check size tests/check_size.sh .
-check shell sh -c 'command -v shellcheck >/dev/null || exit 0; shellcheck -s sh dev .ci/run vendor/install-deps tests/*.sh tests/fuzz/*.sh'
+check shell sh -c 'command -v shellcheck >/dev/null || exit 0; shellcheck -S warning -s sh dev .ci/run vendor/install-deps tests/*.sh tests/fuzz/*.sh'
 check cppcheck analyse
 check macos tests/check_macos.sh
 check tidy tidy

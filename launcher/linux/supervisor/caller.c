@@ -255,8 +255,7 @@ static ssize_t read_link(int parent, const char *name, enum sup_follow follow,
 }
 
 int sup_caller_resolve(struct sup *s, pid_t tid, int dirfd, const char *path,
-                       enum sup_follow follow, int *ret_parent, char *name,
-                       size_t size)
+                       enum sup_follow follow, struct sup_entry *ret)
 {
     SRT_AUTO_FD int base = -1;
     SRT_AUTO_FD int parent = -1;
@@ -276,7 +275,7 @@ int sup_caller_resolve(struct sup *s, pid_t tid, int dirfd, const char *path,
         ssize_t n;
         int next;
 
-        err = split(text, dir, name, size);
+        err = split(text, dir, ret->name, sizeof(ret->name));
         if (err != 0)
             return err;
         next = open_dir(s, tid, parent >= 0 ? parent : base, dir);
@@ -284,7 +283,7 @@ int sup_caller_resolve(struct sup *s, pid_t tid, int dirfd, const char *path,
             return errno;
         srt_fd_close(&parent);
         parent = next;
-        n = read_link(parent, name, follow, target, sizeof(target));
+        n = read_link(parent, ret->name, follow, target, sizeof(target));
         if (n < 0)
             break;
         if (links == MAX_LINKS)
@@ -292,8 +291,8 @@ int sup_caller_resolve(struct sup *s, pid_t tid, int dirfd, const char *path,
         target[n] = '\0';
         memcpy(text, target, (size_t)n + 1);
     }
-    err = settle_dots(s, &parent, name, size);
+    err = settle_dots(s, &parent, ret->name, sizeof(ret->name));
     if (err == 0)
-        *ret_parent = srt_fd_take(&parent);
+        ret->parent = srt_fd_take(&parent);
     return err;
 }

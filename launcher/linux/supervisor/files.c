@@ -26,8 +26,7 @@
 /* One name of a call, resolved in the sandbox's mounts. */
 struct subject {
     char requested[SRT_PATH_MAX]; /* as the program wrote it */
-    int parent;                   /* owned */
-    char name[256];
+    struct sup_entry at;
     char dir[SRT_PATH_MAX];  /* real path of parent */
     char full[SRT_PATH_MAX]; /* dir/name */
 };
@@ -36,7 +35,7 @@ struct subject {
 
 static void release_subject(struct subject *s)
 {
-    srt_fd_close(&s->parent);
+    srt_fd_close(&s->at.parent);
 }
 
 static int arg_int(const struct seccomp_notif *n, int8_t index)
@@ -71,13 +70,12 @@ static int resolve(struct sup *s, const struct seccomp_notif *n, int dirfd,
                    enum sup_follow follow, struct subject *ret)
 {
     int err = sup_caller_resolve(s, (pid_t)n->pid, dirfd, ret->requested,
-                                 follow, &ret->parent, ret->name,
-                                 sizeof(ret->name));
+                                 follow, &ret->at);
 
     if (err == 0)
-        err = sup_real_path(s, ret->parent, ret->dir, sizeof(ret->dir));
+        err = sup_real_path(s, ret->at.parent, ret->dir, sizeof(ret->dir));
     if (err == 0 &&
-        !srt_path_join(ret->dir, ret->name, ret->full, sizeof(ret->full)))
+        !srt_path_join(ret->dir, ret->at.name, ret->full, sizeof(ret->full)))
         err = ENAMETOOLONG;
     return err;
 }
@@ -90,7 +88,7 @@ static int take_name(struct sup *s, const struct seccomp_notif *n, int8_t dirfd,
     int err = sup_caller_string((pid_t)n->pid, n->data.args[path],
                                 ret->requested, sizeof(ret->requested));
 
-    ret->parent = -1;
+    ret->at.parent = -1;
     if (err == EPERM) {
         warn_unreadable(s, (pid_t)n->pid);
         sup_continue(s, n->id);
@@ -139,7 +137,7 @@ static void refuse(struct sup *s, const struct seccomp_notif *n,
     m.check = (int32_t)row->check;
     m.flags = flags;
     m.error = err;
-    if (fstat(a->parent, &st) == 0) {
+    if (fstat(a->at.parent, &st) == 0) {
         m.dev = st.st_dev;
         m.ino = st.st_ino;
     }
@@ -147,13 +145,14 @@ static void refuse(struct sup *s, const struct seccomp_notif *n,
         if ((flags & WRITES) == 0)
             m.op = EVENTS_OP_FILE_READ;
         else if ((flags & O_CREAT) != 0 &&
-                 fstatat(a->parent, a->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+                 fstatat(a->at.parent, a->at.name, &st, AT_SYMLINK_NOFOLLOW) !=
+                     0)
             m.op = EVENTS_OP_FILE_CREATE;
     }
     (void)channel_msg_add(&m, a->dir);
-    (void)channel_msg_add(&m, a->name);
+    (void)channel_msg_add(&m, a->at.name);
     (void)channel_msg_add(&m, b != NULL ? b->dir : "");
-    (void)channel_msg_add(&m, b != NULL ? b->name : "");
+    (void)channel_msg_add(&m, b != NULL ? b->at.name : "");
     (void)channel_msg_add(&m, a->requested);
     sup_refuse(s, n, &m);
 }
@@ -198,25 +197,25 @@ static int judge(struct sup *s, const struct files_row *row, const char *path,
  * is open for writing may be opened again; so may what has no place. */
 static bool is_own_stream(const struct subject *a)
 {
-    char path[64 + sizeof(a->name)];
+    char path[64 + sizeof(a->at.name)];
     char text[128] = "";
     const char *at;
     SRT_AUTO_FD int fd = -1;
     struct stat st;
     struct statfs fs;
 
-    if (fstatfs(a->parent, &fs) != 0 || fs.f_type != PROC_SUPER_MAGIC)
+    if (fstatfs(a->at.parent, &fs) != 0 || fs.f_type != PROC_SUPER_MAGIC)
         return false;
-    (void)snprintf(path, sizeof(path), "../fdinfo/%s", a->name);
-    if (faccessat(a->parent, path, F_OK, 0) != 0)
+    (void)snprintf(path, sizeof(path), "../fdinfo/%s", a->at.name);
+    if (faccessat(a->at.parent, path, F_OK, 0) != 0)
         return false;
-    fd = openat(a->parent, a->name, O_PATH | O_CLOEXEC);
+    fd = openat(a->at.parent, a->at.name, O_PATH | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) != 0)
         return true; /* the kernel says why */
     if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
         return true;
     srt_fd_close(&fd);
-    fd = openat(a->parent, path, O_RDONLY | O_CLOEXEC);
+    fd = openat(a->at.parent, path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
         return false;
     at = strstr(text, "flags:\t");
@@ -226,8 +225,8 @@ static bool is_own_stream(const struct subject *a)
 static void call_open(struct sup *s, const struct seccomp_notif *n,
                       const struct files_row *row)
 {
-    AUTO_SUBJECT struct subject a = {.parent = -1};
-    AUTO_SUBJECT struct subject link = {.parent = -1};
+    AUTO_SUBJECT struct subject a = {.at.parent = -1};
+    AUTO_SUBJECT struct subject link = {.at.parent = -1};
     int flags = row->nr == SYS_creat ? O_CREAT | O_WRONLY | O_TRUNC
                                      : arg_int(n, row->flags);
     bool follow = (flags & O_NOFOLLOW) == 0 &&
@@ -255,7 +254,7 @@ static void call_open(struct sup *s, const struct seccomp_notif *n,
 static void call_path(struct sup *s, const struct seccomp_notif *n,
                       const struct files_row *row, enum sup_follow follow)
 {
-    AUTO_SUBJECT struct subject a = {.parent = -1};
+    AUTO_SUBJECT struct subject a = {.at.parent = -1};
     int err;
 
     if (take_name(s, n, row->dirfd, row->path, follow, &a) != 0)
@@ -291,8 +290,8 @@ static void call_at_flags(struct sup *s, const struct seccomp_notif *n,
 static void call_two(struct sup *s, const struct seccomp_notif *n,
                      const struct files_row *row)
 {
-    AUTO_SUBJECT struct subject a = {.parent = -1};
-    AUTO_SUBJECT struct subject b = {.parent = -1};
+    AUTO_SUBJECT struct subject a = {.at.parent = -1};
+    AUTO_SUBJECT struct subject b = {.at.parent = -1};
     bool is_link = row->check == CHANNEL_CHECK_LINK;
     enum sup_follow follow = is_link && (arg_int(n, row->flags) &
                                          AT_SYMLINK_FOLLOW) != 0
@@ -320,7 +319,7 @@ static void call_two(struct sup *s, const struct seccomp_notif *n,
 static void call_bind(struct sup *s, const struct seccomp_notif *n,
                       const struct files_row *row)
 {
-    AUTO_SUBJECT struct subject a = {.parent = -1};
+    AUTO_SUBJECT struct subject a = {.at.parent = -1};
     struct sockaddr_un addr = {0};
     size_t len = n->data.args[2] & 0xffffffffu;
     int err;

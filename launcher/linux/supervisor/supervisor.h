@@ -134,16 +134,20 @@ int sup_caller_open(const struct sup *s, pid_t tid, const char *name);
  * them), or followed but for a magic link of /proc/PID/fd and the like. */
 enum sup_follow { SUP_NOFOLLOW, SUP_FOLLOW, SUP_FOLLOW_TO_MAGIC };
 
+/* A name in a directory.  name is "" for "/" and ends in no slash. */
+struct sup_entry {
+    int parent; /* O_PATH, owned; -1: none */
+    char name[256];
+};
+
 /*
  * Resolve `path` against dirfd as the caller would, in the sandbox's mounts:
  * the parent directory as an O_PATH descriptor and the last component.
  *
- * Returns 0 and sets *ret_parent (owned), name; or the errno of the step that
- * failed.  name is "" for "/" and ends in no slash.
+ * Returns 0 and sets *ret; or the errno of the step that failed.
  */
 int sup_caller_resolve(struct sup *s, pid_t tid, int dirfd, const char *path,
-                       enum sup_follow follow, int *ret_parent, char *name,
-                       size_t size);
+                       enum sup_follow follow, struct sup_entry *ret);
 /* The real path of a descriptor of ours, as seen inside: 0 or errno. */
 int sup_real_path(const struct sup *s, int fd, char *out, size_t size);
 

@@ -166,9 +166,8 @@ void sup_unix_connect(struct sup *s, const struct seccomp_notif *n, int socket,
 {
     struct sockaddr_un u = {0};
     char path[sizeof(u.sun_path) + 1];
-    char name[256];
     char real[SRT_PATH_MAX];
-    SRT_AUTO_FD int parent = -1;
+    struct sup_entry at = {.parent = -1};
     SRT_AUTO_FD int target = -1;
     struct stat st = {0};
     int err;
@@ -182,14 +181,14 @@ void sup_unix_connect(struct sup *s, const struct seccomp_notif *n, int socket,
     }
     memcpy(path, u.sun_path, sizeof(u.sun_path));
     path[sizeof(u.sun_path)] = '\0';
-    err = sup_caller_resolve(s, (pid_t)n->pid, AT_FDCWD, path, SUP_FOLLOW,
-                             &parent, name, sizeof(name));
+    err = sup_caller_resolve(s, (pid_t)n->pid, AT_FDCWD, path, SUP_FOLLOW, &at);
     if (err == 0)
-        target = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        target = openat(at.parent, at.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (err == 0 && (target < 0 || fstat(target, &st) != 0))
         err = errno;
     if (err == 0)
         err = sup_real_path(s, target, real, sizeof(real));
+    srt_fd_close(&at.parent);
     if (err != 0) {
         sup_answer(s, n->id, err, 0);
         return;

@@ -12,6 +12,7 @@
 struct proxy_resolver;
 struct proxy_route;
 struct proxy_listener;
+struct proxy_dns;
 
 union proxy_sockaddr {
     struct sockaddr sa;
@@ -29,6 +30,7 @@ struct proxy {
     struct proxy_resolver *resolver;
     struct proxy_listener *listeners; /* owned, a list */
     struct proxy_route **route_table;
+    struct proxy_dns *dns;
     struct policy_addr own[64]; /* this host's interface addresses */
     size_t nown;
     unsigned connections; /* open, of every kind */
@@ -117,6 +119,13 @@ void proxy_socks_accept(struct proxy *p, int fd,
                         const union proxy_sockaddr *peer);
 void proxy_dns_accept(struct proxy *p, int fd,
                       const union proxy_sockaddr *peer);
+
+/* dns.c: what serves look-ups.  close: no answer goes out any more; free: after
+ * the resolver, whose last callbacks still come in. */
+enum srt_rc proxy_dns_new(struct proxy *p, const char *resolv_conf,
+                          struct srt_err *err) SRT_MUST_CHECK;
+void proxy_dns_close(struct proxy *p);
+void proxy_dns_free(struct proxy *p);
 
 /* route.c */
 void proxy_routes_free(struct proxy *p);

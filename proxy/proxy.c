@@ -197,8 +197,11 @@ enum srt_rc proxy_new(struct proxy_loop *loop, const struct proxy_options *o,
         return srt_err_sys(err, ENOMEM, "proxy");
     }
     learn_own_addresses(p);
-    rc = proxy_resolver_new(p, o, &p->resolver, err);
+    rc = proxy_dns_new(p, o->resolv_conf, err);
+    if (rc == SRT_OK)
+        rc = proxy_resolver_new(p, o, &p->resolver, err);
     if (rc != SRT_OK) {
+        proxy_dns_free(p);
         proxy_names_free(p->names);
         free(p);
         return rc;
@@ -223,7 +226,9 @@ void proxy_free(struct proxy *p)
         free(l);
     }
     proxy_routes_free(p);
+    proxy_dns_close(p);
     proxy_resolver_free(p->resolver);
+    proxy_dns_free(p);
     proxy_names_free(p->names);
     free(p);
 }

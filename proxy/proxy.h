@@ -45,7 +45,8 @@ struct proxy_refusal {
     struct policy_addr address; /* family 0: not known */
     const char *call; /* "connect", "CONNECT", "GET", "A", "AAAA" ... */
     struct policy_decision decision;
-    int err; /* errno that the program will see; 0: none */
+    int err;    /* errno that the program will see; 0: none */
+    bool probe; /* an allowed name with a search suffix */
 };
 
 struct proxy_ops {

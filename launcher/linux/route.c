@@ -99,6 +99,7 @@ static void on_refused(void *ctx, const struct proxy_refusal *r)
         .rule = r->decision.rule,
         .reason = r->decision.reason,
         .err = r->err,
+        .probe = r->probe,
     };
 
     make_target(r, target, sizeof(target));

@@ -43,18 +43,19 @@ static bool is_own(const struct proxy *p, struct policy_addr a)
     return false;
 }
 
-size_t proxy_admit_resolved(struct proxy *p, const char *host,
+size_t proxy_admit_resolved(struct proxy *p, const char *host, uint16_t port,
                             struct policy_addr *list, size_t n,
                             struct policy_decision *ret_why)
 {
     size_t kept = 0;
 
     for (size_t i = 0; i < n; i++) {
-        struct policy_decision d = policy_decide_resolved(p->image, host,
-                                                          list[i]);
+        struct policy_decision d = policy_decide_resolved_at(p->image, host,
+                                                             list[i], port);
 
         if (d.verdict == POLICY_ALLOW && is_own(p, list[i]) &&
-            policy_decide_address(p->image, list[i], 0).verdict == POLICY_DENY)
+            policy_decide_address(p->image, list[i], port).verdict ==
+                POLICY_DENY)
             d = (struct policy_decision){
                 POLICY_DENY, "builtin:own-address",
                 "resolved to an address of this host itself"};
@@ -64,22 +65,4 @@ size_t proxy_admit_resolved(struct proxy *p, const char *host,
             *ret_why = d;
     }
     return kept;
-}
-
-void proxy_admit_refused(struct proxy *p, const struct proxy_client *c,
-                         const char *host, uint16_t port, struct policy_addr a,
-                         const char *call, const struct policy_decision *d,
-                         int err)
-{
-    const struct proxy_refusal r = {
-        .client = *c,
-        .host = host,
-        .port = port,
-        .address = a,
-        .call = call,
-        .decision = *d,
-        .err = err,
-    };
-
-    p->ops.refused(p->ops.ctx, &r);
 }

@@ -334,7 +334,7 @@ static void on_addresses(void *ctx, int status, const struct policy_addr *list,
         return;
     }
     memcpy(kept, list, n * sizeof(kept[0]));
-    nkept = proxy_admit_resolved(x->from->p, x->host, kept, n, &why);
+    nkept = proxy_admit_resolved(x->from->p, x->host, 0, kept, n, &why);
     if (rcode_of(status) != PROXY_DNSMSG_NOERROR)
         answer_code(x, rcode_of(status));
     else if (n > 0 && nkept == 0)

@@ -53,16 +53,11 @@ void proxy_release_connection(struct proxy *p);
 struct policy_decision proxy_admit_address(struct proxy *p,
                                            struct policy_addr a, uint16_t port,
                                            char *buf, const char **ret_host);
-/* Keep those of `list` that `host` may lead to.  Returns how many; when none
- * is left *ret_why is the last refusal. */
-size_t proxy_admit_resolved(struct proxy *p, const char *host,
+/* Keep those of `list` that `host` may lead to (port 0: at some port).
+ * Returns how many; when none is left *ret_why is the last refusal. */
+size_t proxy_admit_resolved(struct proxy *p, const char *host, uint16_t port,
                             struct policy_addr *list, size_t n,
                             struct policy_decision *ret_why);
-void proxy_admit_refused(struct proxy *p, const struct proxy_client *c,
-                         const char *host, uint16_t port, struct policy_addr a,
-                         const char *call, const struct policy_decision *d,
-                         int err);
-
 /* ---- resolve.c: names to addresses, by c-ares ---- */
 
 /* status 0: `n` addresses (maybe none: no such record); else an ARES_ code.

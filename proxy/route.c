@@ -111,14 +111,23 @@ static struct proxy_route *new_route(struct proxy *p, uint64_t id,
 void proxy_route_connect(struct proxy *p, uint64_t id, pid_t tid,
                          struct policy_addr a, uint16_t port, bool blocking)
 {
-    const struct proxy_client client = {.via = PROXY_VIA_ROUTE, .tid = tid};
     char text[POLICY_ADDR_TEXT_MAX];
     const char *host;
     struct policy_decision d = proxy_admit_address(p, a, port, text, &host);
     struct proxy_route *r;
 
     if (d.verdict == POLICY_DENY) {
-        proxy_admit_refused(p, &client, host, port, a, "connect", &d, EACCES);
+        const struct proxy_refusal refusal = {
+            .client = {.via = PROXY_VIA_ROUTE, .tid = tid},
+            .host = host,
+            .port = port,
+            .address = a,
+            .call = "connect",
+            .decision = d,
+            .err = EACCES,
+        };
+
+        p->ops.refused(p->ops.ctx, &refusal);
         p->ops.verdict(p->ops.ctx, id, EACCES);
         return;
     }

@@ -28,6 +28,7 @@
 
 #include "base/clock.h"
 #include "launcher/events/event.h"
+#include "launcher/linux/ports.h"
 #include "launcher/linux/supervisor/connect.h"
 
 #ifndef SO_NETNS_COOKIE
@@ -84,9 +85,12 @@ static union channel_addr unwrap(const union connect_address *a)
     return out;
 }
 
-/* An address of the sandbox itself: its own servers answer there. */
+/* An address of the sandbox itself: its own servers answer there; and port 53
+ * anywhere, where the resolver of srt listens. */
 static bool is_inside(const union channel_addr *meant)
 {
+    if (ntohs(meant->v4.sin_port) == PORTS_DNS)
+        return true; /* the port stands at the same place in both */
     if (meant->sa.sa_family == AF_INET) {
         uint32_t a = ntohl(meant->v4.sin_addr.s_addr);
 

@@ -198,12 +198,16 @@ class Net:
         sh(*inside, "rule", "add", "to", "203.0.113.1", "from", "203.0.113.99", "blackhole")
 
     def mounts(self):
-        """In a mount namespace of our own: the resolver's file, and the mode that
+        """In a mount namespace of our own: the resolver's file, a name for
+        the ordinary user (ssh wants one), and the mode that
         udev gives /dev/fuse everywhere but on bare kernels."""
         sh("mount", "--make-rprivate", "/")
         with open(self.dir + "/resolv.conf", "w") as f:
             f.write("nameserver 203.0.113.53\noptions timeout:2 attempts:2\n")
         sh("mount", "--bind", self.dir + "/resolv.conf", os.path.realpath("/etc/resolv.conf"))
+        with open("/etc/passwd") as f, open(self.dir + "/passwd", "w") as whole:
+            whole.write(f.read() + f"srt-test:x:{USER_ID}:{USER_ID}::{self.dir}:/bin/sh\n")
+        sh("mount", "--bind", self.dir + "/passwd", "/etc/passwd")
         if os.path.exists("/dev/fuse"):
             sh("mount", "-t", "tmpfs", "tmpfs", self.dir + "/ssh", "-o", "mode=0755")
             sh("mknod", "-m", "666", self.dir + "/ssh/fuse", "c", "10", "229")

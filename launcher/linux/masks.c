@@ -334,7 +334,7 @@ enum srt_rc masks_new(struct session *s, int fuse_fd, struct masks **ret,
     m->session = s;
     m->fuse = fuse_fd;
     m->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    masks_nodes_init(&m->nodes, s->plan);
+    masks_nodes_init(&m->nodes, s->plan, s->in->cwd);
     rc = m->stop < 0 ? errno : 0;
     if (rc == 0 && fcntl(fuse_fd, F_SETFL, O_RDWR | O_NONBLOCK) != 0)
         rc = errno;

@@ -33,17 +33,19 @@ static void add_way(struct masks_nodes *n, int region, const char *path,
         .mode = mode};
 }
 
-/* The directories from the mask to the region in it, and that region. */
-static void add_ways_to(struct masks_nodes *n, const struct plan_region *r)
+/* The directories from the mask to `path` below it, and that itself. */
+static void add_ways_to(struct masks_nodes *n, int mask, const char *path,
+                        mode_t mode)
 {
-    size_t skip = strlen(n->plan->regions[r->parent].path);
+    size_t skip = strlen(n->plan->regions[mask].path);
 
-    for (size_t i = skip + 1; r->path[i] != '\0'; i++)
-        if (r->path[i] == '/')
-            add_way(n, r->parent, r->path, i, MODE_WAY_DIR);
-    add_way(n, r->parent, r->path, strlen(r->path),
-            r->dir ? MODE_WAY_DIR : MODE_WAY_FILE);
-    n->masks[r->parent].mode = MODE_OPEN_DIR;
+    n->masks[mask].mode = MODE_OPEN_DIR;
+    if (path[skip] == '\0')
+        return;
+    for (size_t i = skip + 1; path[i] != '\0'; i++)
+        if (path[i] == '/')
+            add_way(n, mask, path, i, MODE_WAY_DIR);
+    add_way(n, mask, path, strlen(path), mode);
 }
 
 /* Two regions share the first part of their way. */
@@ -59,8 +61,11 @@ static void drop_doubles(struct masks_nodes *n)
     n->nways = kept;
 }
 
-void masks_nodes_init(struct masks_nodes *n, const struct plan *plan)
+void masks_nodes_init(struct masks_nodes *n, const struct plan *plan,
+                      const char *cwd)
 {
+    int around = plan_region_of(plan, cwd);
+
     memset(n, 0, sizeof(*n));
     n->plan = plan;
     n->masks = srt_xcalloc(plan->nregions + 1, sizeof(*n->masks));
@@ -73,8 +78,11 @@ void masks_nodes_init(struct masks_nodes *n, const struct plan *plan)
                                               .mode = r->dir ? MODE_MASK_DIR
                                                              : MODE_MASK_FILE};
         if (r->parent >= 0 && plan->regions[r->parent].access == PLAN_MASKED)
-            add_ways_to(n, r);
+            add_ways_to(n, r->parent, r->path,
+                        r->dir ? MODE_WAY_DIR : MODE_WAY_FILE);
     }
+    if (around >= 0 && plan->regions[around].access == PLAN_MASKED)
+        add_ways_to(n, around, cwd, MODE_WAY_DIR);
     if (n->nways > 0)
         qsort(n->ways, n->nways, sizeof(*n->ways), compare_ways);
     drop_doubles(n);

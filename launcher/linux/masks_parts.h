@@ -19,7 +19,8 @@
  * Node 1 is the root; its children, named by region number in decimal, are the
  * masks (node 2 + number), each bound over its region by the supervisor.  In a
  * mask only the names on the way to something revealed exist: the *ways*,
- * nodes behind those of the regions.  All are known before the first request,
+ * nodes behind those of the regions; the command's working directory is such a
+ * way, too, so that it can start there.  All are known before the first request,
  * and a refused name never becomes a node: nothing grows.
  */
 #define MASKS_ROOT_NODE UINT64_C(1)
@@ -38,7 +39,8 @@ struct masks_nodes {
     struct srt_arena arena;
 };
 
-void masks_nodes_init(struct masks_nodes *n, const struct plan *plan);
+void masks_nodes_init(struct masks_nodes *n, const struct plan *plan,
+                      const char *cwd);
 void masks_nodes_release(struct masks_nodes *n);
 /* NULL: the root, or no node of ours. */
 const struct masks_node *masks_nodes_get(const struct masks_nodes *n,

@@ -169,7 +169,12 @@ enum plan_access plan_access_above(const struct plan *p, size_t i)
     return inherited(p, p->regions[i].parent);
 }
 
+int plan_region_of(const struct plan *p, const char *path)
+{
+    return nearest(p, p->nregions, path);
+}
+
 enum plan_access plan_access_at(const struct plan *p, const char *path)
 {
-    return inherited(p, nearest(p, p->nregions, path));
+    return inherited(p, plan_region_of(p, path));
 }

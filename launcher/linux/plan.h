@@ -44,6 +44,9 @@ void plan_release(struct plan *p);
 /* What holds around region i. */
 enum plan_access plan_access_above(const struct plan *p, size_t i);
 
+/* The region that a real path lies in, or -1. */
+int plan_region_of(const struct plan *p, const char *path);
+
 /* What the plan gives at a real path (for the property test). */
 enum plan_access plan_access_at(const struct plan *p, const char *path);
 

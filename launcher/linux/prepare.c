@@ -269,6 +269,13 @@ enum srt_rc prepare_make(const struct session_input *in, uint64_t run,
 
     if (rc == SRT_OK)
         rc = look_at_kernel(in, &p, err);
+    if (rc == SRT_OK && !p.fuse &&
+        plan_access_at(&p.plan, in->cwd) == PLAN_MASKED)
+        rc = srt_err_set(err, SRT_E_UNSUP,
+                         "the working directory %s is denied by %s, and "
+                         "without FUSE nothing can start there; use --cwd",
+                         in->cwd,
+                         policy_decide_read(in->policy->image, in->cwd).rule);
     if (rc == SRT_OK)
         rc = raise_limits(&p, err);
     if (rc == SRT_OK)

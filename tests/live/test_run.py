@@ -147,14 +147,14 @@ def test_working_directories(srt, tmp_path, where):
         assert done.returncode == 125 and done.stderr.count(b"\n") == 1, done
         return
     elif where == "unreadable":
-        directory = os.open(real, os.O_RDONLY)
+        before = os.getcwd()
+        os.chdir(real)  # as a shell whose directory changes under it
         for mode, code in ((0o111, 0), (0o000, 125)):  # nobody inside may override a mode
             real.chmod(mode)
-            done = subprocess.run(srt.command(["echo", "ran"]), capture_output=True, check=False,
-                                  preexec_fn=lambda: os.fchdir(directory))
+            done = subprocess.run(srt.command(["echo", "ran"]), capture_output=True, check=False)
             assert done.returncode == code and done.stderr.count(b"\n") == (code == 125), done
-        os.close(directory)
         real.chmod(0o755)
+        os.chdir(before)
         return
     r = srt.run(["pwd"], cwd=str(real))
     assert (r.code, r.out.strip()) == (0, str(real)), r

@@ -363,6 +363,7 @@ struct all {
     struct policy_settings settings;
     struct policy policy;
     struct plan plan;
+    struct session_input in;
     struct session session;
     struct masks *masks;
 };
@@ -386,6 +387,8 @@ static void compile(struct all *a)
     assert_int_equal(
         policy_compile(&a->settings, &host, NULL, &a->policy, &diags), SRT_OK);
     assert_int_equal(plan_make(&a->policy, &a->plan, &err), SRT_OK);
+    a->in.cwd = "/";
+    a->session.in = &a->in;
 }
 
 static void release(struct all *a)
@@ -560,7 +563,7 @@ static void test_nodes(void **state)
     uint64_t a, b;
 
     (void)state;
-    masks_nodes_init(&n, &p);
+    masks_nodes_init(&n, &p, "/");
     a = masks_nodes_lookup(&n, 1, "0");
     assert_int_equal(a, 2);
     assert_int_equal(masks_nodes_lookup(&n, 1, "1"), 0); /* not a mask */

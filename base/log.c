@@ -44,7 +44,7 @@ const char *srt_log_quote(const char *s, char *out, size_t size)
 {
     size_t o = 0;
 
-    for (size_t i = 0; s[i] != '\0' && i < SHOWN_MAX && o + 5 <= size; i++) {
+    for (size_t i = 0; i < SHOWN_MAX && s[i] != '\0' && o + 5 <= size; i++) {
         unsigned char c = (unsigned char)s[i];
 
         if (c >= 0x20 && c < 0x7f)

@@ -258,6 +258,12 @@ void proxy_dnsmsg_add_ptr(struct proxy_dnsmsg_answer *a, uint32_t ttl,
 
 /* ---- copying from a name server's answer ---- */
 
+/* Where the pointer at `from` leads; to itself when it is cut off. */
+static size_t pointed_at(const uint8_t *m, size_t len, size_t from)
+{
+    return from + 1 < len ? (size_t)(m[from] & 0x3f) << 8 | m[from + 1] : from;
+}
+
 /* Expand the name at *at (RFC 1035 4.1.4; pointers lead backwards only) into
  * `out` of WIRE_NAME_MAX bytes.  Returns its length, 0: malformed; *at moves
  * behind it. */
@@ -265,23 +271,19 @@ static size_t expand(const uint8_t *m, size_t len, size_t *at, uint8_t *out)
 {
     size_t used = 0;
     size_t from = *at;
-    bool jumped = false;
+    size_t behind = 0; /* the first pointer */
 
-    for (int jumps = 0; from < len;) {
+    for (int jumps = 0; from < len && jumps <= JUMPS_MAX;) {
         uint8_t n = m[from];
 
         if ((n & POINTER) == POINTER) {
-            size_t to;
+            size_t to = pointed_at(m, len, from);
 
-            if (from + 1 >= len || ++jumps > JUMPS_MAX)
-                return 0;
-            to = (size_t)(n & 0x3f) << 8 | m[from + 1];
             if (to >= from)
                 return 0;
-            if (!jumped)
-                *at = from + 2;
-            jumped = true;
+            behind = behind != 0 ? behind : from + 2;
             from = to;
+            jumps++;
             continue;
         }
         if (n > LABEL_MAX || from + 1 + n > len ||
@@ -291,8 +293,7 @@ static size_t expand(const uint8_t *m, size_t len, size_t *at, uint8_t *out)
         used += 1u + n;
         from += 1u + n;
         if (n == 0) {
-            if (!jumped)
-                *at = from;
+            *at = behind != 0 ? behind : from;
             return used;
         }
     }
@@ -444,4 +445,50 @@ size_t proxy_dnsmsg_end(struct proxy_dnsmsg_answer *a,
         put16(a->out + 10, 1);
     }
     return a->len;
+}
+
+/* ---- names that stand for addresses ---- */
+
+/* Labels "4.3.2.1" as the text "1.2.3.4". */
+static bool reverse_labels(const char *labels, size_t len, char *out,
+                           size_t size)
+{
+    size_t used = 0;
+    size_t at = len;
+
+    while (at > 0) {
+        size_t from = at;
+
+        while (from > 0 && labels[from - 1] != '.')
+            from--;
+        if (used + (at - from) + 2 > size)
+            return false;
+        memcpy(out + used, labels + from, at - from);
+        used += at - from;
+        out[used++] = '.';
+        at = from > 0 ? from - 1 : 0;
+    }
+    out[used > 0 ? used - 1 : 0] = '\0';
+    return true;
+}
+
+bool proxy_dnsmsg_reverse(const char *host, struct policy_addr *ret)
+{
+    static const char v4[] = ".in-addr.arpa";
+    static const char v6[] = ".ip6.arpa";
+    const size_t len = strlen(host);
+    char text[64];
+    size_t used = 0;
+
+    if (len > sizeof(v4) && strcmp(host + len - sizeof(v4) + 1, v4) == 0)
+        return reverse_labels(host, len - sizeof(v4) + 1, text, 16) &&
+               policy_addr_parse(text, strlen(text), ret) && ret->family == 4;
+    if (len != 63 + sizeof(v6) - 1 || strcmp(host + 63, v6) != 0)
+        return false;
+    for (size_t i = 32; i-- > 0;) { /* one nibble a label, the last first */
+        text[used++] = host[2 * i];
+        if (i % 4 == 0 && i > 0)
+            text[used++] = ':';
+    }
+    return policy_addr_parse(text, used, ret) && ret->family == 6;
 }

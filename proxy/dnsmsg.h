@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "policy/addr.h"
+
 /* RFC 6891 6.2.5, and no datagram that would be fragmented (DNS flag day
  * 2020). */
 #define PROXY_DNSMSG_UDP_MIN 512u
@@ -95,5 +97,8 @@ bool proxy_dnsmsg_copy(struct proxy_dnsmsg_answer *a,
 size_t proxy_dnsmsg_end(struct proxy_dnsmsg_answer *a,
                         const struct proxy_dnsmsg_query *q, uint16_t ede,
                         const char *text);
+
+/* "4.3.2.1.in-addr.arpa", 32 nibbles and ".ip6.arpa": the address. */
+bool proxy_dnsmsg_reverse(const char *host, struct policy_addr *ret);
 
 #endif

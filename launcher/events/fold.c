@@ -152,19 +152,21 @@ void events_fold_begin(struct events_fold *f, const struct events_fold_key *k,
 
 void events_fold_expire(struct events_fold *f, uint64_t now_ms, bool all)
 {
-    /* Every entry is looked at once, also those that begin a new window. */
-    for (size_t left = f->n; left > 0 && f->oldest != NULL; left--) {
-        struct entry *e = f->oldest;
+    struct entry *next = f->oldest;
 
-        /* drop() unlinked what it freed. */
-        if (!all && now_ms < e->due_ms) /* NOLINT */
+    /* Every entry is looked at once, also those that begin a new window. */
+    for (size_t left = f->n; left > 0 && next != NULL; left--) {
+        struct entry *e = next;
+        bool again = e->count > 0 && !all;
+
+        if (!all && now_ms < e->due_ms)
             return;
-        if (e->count == 0 || all) {
-            tell(f, e);
+        next = e->newer;
+        tell(f, e);
+        if (!again) {
             drop(f, e);
             continue;
         }
-        tell(f, e);
         e->due_ms = now_ms + EVENTS_FOLD_WINDOW_MS;
         unlink_entry(f, e);
         append(f, e);

@@ -39,7 +39,8 @@
 #endif
 
 enum {
-    PARKED_MS = 40,     /* shorter waits are not worth a restart */
+    PARKED_MS = 40,    /* shorter waits are not worth a restart */
+    SIGNAL_LOOKS = 48, /* a tick: each reads a file of /proc, and others wait */
     FORGET_MS = 300000, /* an interrupted call that does not come back */
     ACCEPT_MS = 50,     /* own listener, own namespace: it is immediate */
     SPARE_PORT_FIRST = 600,
@@ -174,6 +175,20 @@ static int connect_now(int fd, const void *address, socklen_t len)
     return err;
 }
 
+/* How a connect that is in progress stands: EINPROGRESS, or its end.  Asking
+ * again is what makes the socket a connected one (EISCONN from then on), as
+ * after a blocking connect(2). */
+static int progress_of(int fd, const void *address, socklen_t len)
+{
+    struct pollfd p = {.fd = fd, .events = POLLOUT};
+    int err;
+
+    if (poll(&p, 1, 0) != 1)
+        return EINPROGRESS;
+    err = int_option(fd, SOL_SOCKET, SO_ERROR);
+    return err != 0 ? err : connect_now(fd, address, len);
+}
+
 static void connect_inside(struct sup *s, const struct seccomp_notif *n,
                            const int *socket,
                            const union connect_address *given, socklen_t len)
@@ -181,6 +196,8 @@ static void connect_inside(struct sup *s, const struct seccomp_notif *n,
     bool waits = (fcntl(*socket, F_GETFL) & O_NONBLOCK) == 0;
     int err = connect_now(*socket, given, len);
 
+    if (err == EINPROGRESS && waits)
+        err = progress_of(*socket, given, len);
     if (err == EINPROGRESS && waits)
         sup_sockets_wait_local(s, n, *socket, -1, given, len);
     else
@@ -296,6 +313,8 @@ static int finish(struct sup *s, struct sup_slot *slot)
     accepted = accept_own(listener, c->socket);
     if (accepted < 0)
         return ECONNREFUSED;
+    if (err == EINPROGRESS && !c->nonblocking)
+        (void)progress_of(c->socket, &address, c->given_len);
     tell(s, slot, CHANNEL_TUNNEL, &accepted);
     return 0;
 }
@@ -460,17 +479,14 @@ void sup_sockets_call(struct sup *s, const struct seccomp_notif *n)
 /* Is the local connect done?  EAGAIN: not yet. */
 static int local_result(struct sup *s, struct connect_state *c)
 {
-    struct pollfd p = {.fd = c->socket, .events = POLLOUT};
     int err;
 
     if (c->retry >= 0)
         return sup_unix_retry(s, c);
     if (c->given.sa.sa_family != AF_INET && c->given.sa.sa_family != AF_INET6)
         return connect_now(c->socket, &c->given, c->given_len);
-    if (poll(&p, 1, 0) != 1)
-        return EAGAIN;
-    err = int_option(c->socket, SOL_SOCKET, SO_ERROR);
-    return err < 0 ? errno : err;
+    err = progress_of(c->socket, &c->given, c->given_len);
+    return err == EINPROGRESS ? EAGAIN : err;
 }
 
 static void give_up(struct sup *s, struct sup_slot *slot, int err)
@@ -484,7 +500,8 @@ static void give_up(struct sup *s, struct sup_slot *slot, int err)
     free_state(s, slot);
 }
 
-static void look_at(struct sup *s, struct sup_slot *slot, uint64_t now)
+/* Returns false when nothing is left to wait for. */
+static bool look_at(struct sup *s, struct sup_slot *slot, uint64_t now)
 {
     struct connect_state *c = slot->state;
     int err;
@@ -492,24 +509,30 @@ static void look_at(struct sup *s, struct sup_slot *slot, uint64_t now)
     if (slot->id == 0) {
         if (now - c->since_ms > FORGET_MS)
             give_up(s, slot, 0);
-        return;
+        return false;
     }
     if (!sup_valid(s, slot->id)) {
         give_up(s, slot, 0);
-        return;
+        return false;
     }
     if (c->local && (err = local_result(s, c)) != EAGAIN) {
         sup_answer(s, slot->id, err, 0);
         free_state(s, slot);
-        return;
+        return false;
     }
     if (c->until_ms != 0 && now >= c->until_ms) {
         give_up(s, slot, EINPROGRESS); /* as socket(7) says of SO_SNDTIMEO */
-        return;
+        return false;
     }
-    if (now - c->since_ms < PARKED_MS)
-        return;
-    err = sup_park_signal(s, slot->tid, c->until_ms != 0);
+    return now - c->since_ms >= PARKED_MS;
+}
+
+/* End the wait of a caller that has a signal to handle. */
+static void look_for_signal(struct sup *s, struct sup_slot *slot)
+{
+    struct connect_state *c = slot->state;
+    int err = sup_park_signal(s, slot->tid, c->until_ms != 0);
+
     if (err == 0)
         return;
     sup_answer(s, slot->id, err, 0);
@@ -521,12 +544,19 @@ static void look_at(struct sup *s, struct sup_slot *slot, uint64_t now)
 
 void sup_sockets_tick(struct sup *s)
 {
-    uint64_t now = srt_clock_ms();
+    static uint32_t first; /* who has not been looked at for the longest */
+    const uint32_t n = sup_slot_count();
+    const uint64_t now = srt_clock_ms();
+    unsigned looks = 0;
 
-    for (uint32_t i = 0; i < sup_slot_count(); i++) {
-        struct sup_slot *slot = sup_slot_at(i);
+    for (uint32_t i = 0, from = first; i < n; i++) {
+        struct sup_slot *slot = sup_slot_at((from + i) % n);
 
-        if (slot->kind == SUP_SLOT_CONNECT)
-            look_at(s, slot, now);
+        if (slot->kind != SUP_SLOT_CONNECT || !look_at(s, slot, now) ||
+            looks == SIGNAL_LOOKS)
+            continue;
+        look_for_signal(s, slot);
+        looks++;
+        first = (from + i + 1) % n;
     }
 }

@@ -60,7 +60,8 @@ enum channel_check {
     CHANNEL_CHECK_REMOVE, /* unlink, rmdir (AT_REMOVEDIR in flags) */
     CHANNEL_CHECK_RENAME,
     CHANNEL_CHECK_LINK,
-    CHANNEL_CHECK_META, /* chmod, chown, utimens, xattr, setflags */
+    CHANNEL_CHECK_META,  /* chmod, chown, utimens, setflags */
+    CHANNEL_CHECK_XATTR, /* the attribute's name is text[3] */
 };
 
 enum { CHANNEL_TEXTS = 5, CHANNEL_TEXT_BYTES = 4 * 4096 };

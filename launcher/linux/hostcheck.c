@@ -9,11 +9,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
+
+#include "base/path.h"
 
 #ifndef RENAME_NOREPLACE
 # define RENAME_NOREPLACE 1
@@ -79,13 +83,46 @@ static bool is_read_only(int dir)
     return fstatvfs(dir, &v) == 0 && (v.f_flag & ST_RDONLY) != 0;
 }
 
-/* A FIFO opened for writing only, without waiting, has no reader. */
+/* Has this process the file open?  Opening a FIFO to see would wake whoever
+ * reads it. */
+static bool has_open(int proc, const char *pid, const struct stat *st)
+{
+    char path[64];
+    SRT_AUTO_FD int fd = -1;
+    DIR *d;
+    const struct dirent *e;
+    bool found = false;
+
+    (void)snprintf(path, sizeof(path), "%.20s/fd", pid);
+    fd = openat(proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    d = fd >= 0 ? fdopendir(fd) : NULL;
+    if (d == NULL)
+        return false;
+    while (!found && (e = readdir(d)) != NULL) { /* NOLINT: own stream */
+        struct stat other;
+
+        found = fstatat(fd, e->d_name, &other, 0) == 0 &&
+                S_ISFIFO(other.st_mode) && other.st_dev == st->st_dev &&
+                other.st_ino == st->st_ino;
+    }
+    (void)srt_fd_take(&fd);
+    (void)closedir(d);
+    return found;
+}
+
+/* Nobody that we can see has the FIFO open. */
 static bool lacks_reader(const struct name *n)
 {
-    SRT_AUTO_FD int fd = openat(n->dir, n->text,
-                                O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+    DIR *d = opendir("/proc");
+    const struct dirent *e;
+    bool found = false;
 
-    return fd < 0 && errno == ENXIO;
+    while (d != NULL && !found && (e = readdir(d)) != NULL) /* NOLINT */
+        found = e->d_name[0] >= '1' && e->d_name[0] <= '9' &&
+                has_open(dirfd(d), e->d_name, &n->st);
+    if (d != NULL)
+        (void)closedir(d);
+    return !found;
 }
 
 static int check_open_existing(const struct name *n, int flags)
@@ -99,7 +136,7 @@ static int check_open_existing(const struct name *n, int flags)
     if (S_ISLNK(n->st.st_mode))
         return (flags & O_NOFOLLOW) != 0 ? ELOOP : 0;
     if (S_ISDIR(n->st.st_mode) &&
-        (access_mode != O_RDONLY || (flags & O_CREAT) != 0))
+        (access_mode != O_RDONLY || (flags & (O_CREAT | O_TRUNC)) != 0))
         return EISDIR;
     if ((flags & O_DIRECTORY) != 0 && !S_ISDIR(n->st.st_mode))
         return ENOTDIR;
@@ -137,6 +174,15 @@ static int check_open(const struct name *n, int flags)
         return EINVAL;
     err = may_change_dir(n);
     return err == 0 && is_read_only(n->dir) ? EROFS : err;
+}
+
+static int check_truncate(const struct name *n)
+{
+    if (!n->exists)
+        return n->why_not;
+    if (S_ISDIR(n->st.st_mode))
+        return EISDIR;
+    return S_ISREG(n->st.st_mode) ? may(n->dir, n->text, W_OK) : EINVAL;
 }
 
 static int check_create(const struct name *n)
@@ -184,11 +230,19 @@ static int check_remove(const struct name *n, int flags)
     return directory && !is_empty(n) ? ENOTEMPTY : 0;
 }
 
+/* Reaching a name's directory comes before looking at any name in it. */
+static bool is_shut(const struct name *n)
+{
+    return !n->exists && n->why_not == EACCES;
+}
+
 static int check_rename(const struct name *from, const struct name *to,
                         int flags)
 {
     int err;
 
+    if (is_shut(from) || is_shut(to))
+        return EACCES;
     if (!from->exists)
         return from->why_not;
     if (!to->exists && to->why_not != ENOENT)
@@ -261,6 +315,55 @@ static int check_meta(const struct name *n, int nr)
     return may(n->dir, n->text, W_OK);
 }
 
+/* xattr(7): user attributes only of files and directories, and only by who may
+ * write; the others by the owner. */
+static int check_xattr(const struct name *n, const char *attribute, int nr)
+{
+    bool removes = nr == SYS_removexattr || nr == SYS_lremovexattr ||
+                   nr == SYS_fremovexattr;
+    char path[64];
+    SRT_AUTO_FD int fd = -1;
+    int err;
+
+    if (!n->exists)
+        return n->why_not;
+    if (is_read_only(n->dir))
+        return EROFS;
+    if (strncmp(attribute, "user.", 5) == 0) {
+        if (!S_ISREG(n->st.st_mode) && !S_ISDIR(n->st.st_mode))
+            return EPERM;
+        err = may(n->dir, n->text, W_OK);
+    } else {
+        err = geteuid() == 0 || n->st.st_uid == geteuid() ? 0 : EPERM;
+    }
+    if (err != 0 || !removes)
+        return err;
+    fd = openat(n->dir, n->text, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    return getxattr(path, attribute, NULL, 0) < 0 ? errno : 0;
+}
+
+/* Does the program's path end in a slash?  Then it must be a directory's. */
+static bool names_directory(const struct channel_msg *m)
+{
+    const char *requested = channel_msg_text(m, 4);
+    size_t n = strlen(requested);
+
+    return n > 1 && requested[n - 1] == '/';
+}
+
+static bool moves_into_itself(const struct channel_msg *m)
+{
+    char from[SRT_PATH_MAX];
+    char to[SRT_PATH_MAX];
+
+    return srt_path_join(channel_msg_text(m, 0), channel_msg_text(m, 1), from,
+                         sizeof(from)) &&
+           srt_path_join(channel_msg_text(m, 2), channel_msg_text(m, 3), to,
+                         sizeof(to)) &&
+           strcmp(from, to) != 0 && srt_path_under(to, from);
+}
+
 /* The parent inside and outside must be the same object: masks, private mounts
  * and a host that changed meanwhile make it another. */
 static bool same_parent(const struct channel_msg *m, const struct name *n)
@@ -274,17 +377,25 @@ static int check(const struct channel_msg *m, const struct name *a,
 {
     switch ((enum channel_check)m->check) {
     case CHANNEL_CHECK_OPEN:
+        if (m->nr == SYS_truncate)
+            return check_truncate(a);
+        if (names_directory(m) && (m->flags & O_CREAT) != 0)
+            return EISDIR;
         return check_open(a, m->flags);
     case CHANNEL_CHECK_CREATE:
         return check_create(a);
     case CHANNEL_CHECK_REMOVE:
         return check_remove(a, m->flags);
     case CHANNEL_CHECK_RENAME:
+        if (a->exists && moves_into_itself(m))
+            return EINVAL;
         return check_rename(a, b, m->flags);
     case CHANNEL_CHECK_LINK:
         return check_link(a, b);
     case CHANNEL_CHECK_META:
         return check_meta(a, m->nr);
+    case CHANNEL_CHECK_XATTR:
+        return check_xattr(a, channel_msg_text(m, 3), m->nr);
     case CHANNEL_CHECK_NONE:
         break;
     }

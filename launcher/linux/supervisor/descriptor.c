@@ -204,5 +204,7 @@ void sup_descriptor_call(struct sup *s, const struct seccomp_notif *n,
     m.error = sup_files_errno(&d, row->check);
     (void)channel_msg_add(&m, parent);
     (void)channel_msg_add(&m, name != NULL ? name : "?");
+    (void)channel_msg_add(&m, "");
+    sup_files_add_attribute(&m, n, row);
     sup_refuse(s, n, &m);
 }

@@ -119,6 +119,19 @@ int sup_files_errno(const struct policy_decision *d, enum channel_check check)
     return EROFS;
 }
 
+void sup_files_add_attribute(struct channel_msg *m,
+                             const struct seccomp_notif *n,
+                             const struct files_row *row)
+{
+    char name[256] = "";
+
+    if (row->check == CHANNEL_CHECK_XATTR &&
+        sup_caller_string((pid_t)n->pid, n->data.args[1], name, sizeof(name)) !=
+            0)
+        name[0] = '\0';
+    (void)channel_msg_add(m, name);
+}
+
 static void refuse(struct sup *s, const struct seccomp_notif *n,
                    const struct files_row *row, const struct subject *a,
                    const struct subject *b, int err)
@@ -152,7 +165,10 @@ static void refuse(struct sup *s, const struct seccomp_notif *n,
     (void)channel_msg_add(&m, a->dir);
     (void)channel_msg_add(&m, a->at.name);
     (void)channel_msg_add(&m, b != NULL ? b->dir : "");
-    (void)channel_msg_add(&m, b != NULL ? b->at.name : "");
+    if (b != NULL)
+        (void)channel_msg_add(&m, b->at.name);
+    else
+        sup_files_add_attribute(&m, n, row);
     (void)channel_msg_add(&m, a->requested);
     sup_refuse(s, n, &m);
 }

@@ -37,6 +37,11 @@ const struct files_row *sup_files_row(int nr);
 void sup_descriptor_call(struct sup *s, const struct seccomp_notif *n,
                          const struct files_row *row, int fd);
 
+/* The attribute's name, where the check wants it, else "": the fourth text. */
+void sup_files_add_attribute(struct channel_msg *m,
+                             const struct seccomp_notif *n,
+                             const struct files_row *row);
+
 /* What a refused write is answered with (policy.md, "What a refusal looks
  * like"): by the deciding rule and what was tried. */
 int sup_files_errno(const struct policy_decision *d, enum channel_check check);

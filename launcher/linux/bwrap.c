@@ -232,12 +232,20 @@ static const struct {
 enum srt_rc bwrap_explain(const char *said, struct srt_err *err)
 {
     int len = (int)strcspn(said, "\n");
+    const bool namespaces = strstr(said, "namespace") != NULL ||
+                            strstr(said, "uid map") != NULL;
 
-    if (strstr(said, "namespace") != NULL || strstr(said, "uid map") != NULL)
+    if (namespaces)
         for (size_t i = 0; i < SRT_ARRAY_LEN(sysctls); i++)
             if (read_sysctl(sysctls[i].path) == sysctls[i].bad)
                 return srt_err_set(err, SRT_E_UNSUP, "%.*s (%s)", len, said,
                                    sysctls[i].mend);
+    if (namespaces)
+        return srt_err_set(err, SRT_E_UNSUP,
+                           "%.*s (user namespaces are refused here: a "
+                           "container's rules, or an AppArmor profile without "
+                           "\"userns\" for bwrap)",
+                           len, said);
     if (len == 0)
         return srt_err_set(err, SRT_E_UNSUP, "bwrap ended during start-up");
     return srt_err_set(err, SRT_E_UNSUP, "%.*s", len, said);

@@ -500,6 +500,7 @@ enum srt_rc session_run(const struct session_input *in, int *ret_status,
                         .priv = &p};
     enum srt_rc rc;
 
+    *ret_status = 125; /* never 0 when nothing ran */
     p.tail = &p.head;
     session_of_wake = &s;
     (void)pthread_mutex_init(&p.lock, NULL);

@@ -83,18 +83,22 @@ static const struct {
     const char *name;
     int (*fn)(const char *path);
 } calls[] = {
-    {"open", call_open},         {"openat2", call_openat2},
-    {"opath", call_opath},       {"opendir", call_opendir},
-    {"execve", call_execve},     {"access", call_access},
-    {"chdir", chdir},            {"stat", call_stat},
-    {"lstat", call_lstat},       {"readlink", call_readlink},
+    {"open", call_open},
+    {"openat2", call_openat2},
+    {"opath", call_opath},
+    {"opendir", call_opendir},
+    {"execve", call_execve},
+    {"access", call_access},
+    {"chdir", chdir},
+    {"stat", call_stat},
+    {"lstat", call_lstat},
+    {"readlink", call_readlink},
     {"getxattr", call_getxattr},
 };
 
 static int add_filter(void)
 {
-    struct sock_filter allow[] = {
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    struct sock_filter allow[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
     struct sock_fprog program = {.len = 1, .filter = allow};
 
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)

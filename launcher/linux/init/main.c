@@ -223,6 +223,11 @@ int main(int argc, char **argv)
     char **env = string_list(c, c->env, c->envc);
 
     err = init_filter(c, &listener);
+    if (err == EBUSY) /* one listener a process tree, seccomp(2) */
+        fail(125,
+             "seccomp: a listener is there already (a container or debugger "
+             "has it); run srt outside, or with --level preload",
+             NULL, err);
     if (err != 0)
         fail(125, "seccomp", NULL, err);
     say(listener >= 0 ? 'l' : 'n', listener);

@@ -279,7 +279,7 @@ enum proxy_http_parsed proxy_http_parse(const char *bytes, size_t len,
     }
     if (end == 0) {
         /* A TLS hello or the like never gets to an empty line. */
-        if (len == 0 || is_alnum(bytes[0]))
+        if (len == 0 || is_token((struct proxy_http_slice){bytes, 1}))
             return PROXY_HTTP_MORE;
         (void)bad(ret_problem, 400, "not HTTP");
         return PROXY_HTTP_BAD;

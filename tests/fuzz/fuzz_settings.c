@@ -1,0 +1,28 @@
+/* Settings: accepted, or refused with at least one line that names the file. */
+#include <assert.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "policy/settings.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct policy_settings s;
+    struct srt_buf diags = {0};
+
+    policy_settings_init(&s);
+    if (policy_settings_parse("f", (const char *)data, size, &s, &diags) ==
+        SRT_OK) {
+        for (size_t i = 0; i < POLICY_LISTS; i++)
+            for (size_t j = 0; j < s.lists[i].n; j++)
+                assert(s.lists[i].at[j].pointer[0] == '/');
+    } else {
+        assert(diags.len > 4 && memcmp(diags.data, "f:", 2) == 0);
+        assert(diags.data[diags.len - 1] == '\n');
+    }
+    srt_buf_release(&diags);
+    policy_settings_release(&s);
+    return 0;
+}

@@ -69,6 +69,14 @@ int launcher_check_main(char **argv)
     int status;
 
     for (; *argv != NULL; argv++) {
+        if (strcmp(*argv, "--help") == 0 || strcmp(*argv, "-h") == 0) {
+            (void)puts("usage: srt check [--effective] [FILE]\n"
+                       "Validate FILE, or the policy that srt exec would "
+                       "take; every problem is a line.\n"
+                       "  --effective   print it in full, with the paths that "
+                       "its entries name now");
+            return VALID;
+        }
         if (strcmp(*argv, "--effective") == 0) {
             effective = true;
         } else if ((*argv)[0] != '-' && o.policy == NULL) {

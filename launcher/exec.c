@@ -19,7 +19,7 @@
 #include "launcher/streams.h"
 #include "vendor/version.h"
 
-enum { FAILED = 125 };
+enum { FAILED = 125, NOT_EXECUTABLE = 126, NOT_FOUND = 127 };
 
 /* Everything that one run holds; released at the end. */
 struct run {
@@ -131,6 +131,12 @@ static void make_argv(struct run *r)
 static enum srt_rc check_request(struct run *r, struct srt_err *err)
 {
     const struct launcher_options *o = &r->options;
+
+    if (access(BWRAP_OWN, F_OK) == 0)
+        return srt_err_set(err, SRT_E_UNSUP,
+                           "this is inside srt already, and srt inside srt is "
+                           "not supported yet; run the command itself: the "
+                           "sandbox that is there holds for it");
 
     if (o->shell != NULL && o->command[0] != NULL)
         return srt_err_set(err, SRT_E_CONFIG,
@@ -249,10 +255,10 @@ static int run_session(struct run *r, enum policy_level level,
     struct srt_err err;
     int status;
 
-    if (session_run(&in, &status, &err) != SRT_OK) {
-        (void)fail(r, err.msg);
-        return status;
-    }
+    if (session_run(&in, &status, &err) != SRT_OK && status == FAILED)
+        return fail(r, err.msg);
+    if (status == NOT_FOUND || status == NOT_EXECUTABLE)
+        srt_log(SRT_LOG_ERROR, "%s", err.msg);
     events_store_finish(r->events, status);
     return status;
 }

@@ -9,6 +9,7 @@
 #include "launcher/hostfs.h"
 #include "launcher/load.h"
 #include "policy/glob.h"
+#include "policy/host.h"
 #include "policy/suggest.h"
 
 enum { ALLOWED = 0, DENIED = 1, NO_ANSWER = 125 };
@@ -23,6 +24,8 @@ struct question {
     enum policy_kind kind;     /* of the target, when it is a path */
     enum policy_subject suggest;
     struct policy_decision answer;
+    bool blocked;  /* by a symlink on the way */
+    bool loopback; /* of the sandbox itself */
 };
 
 typedef bool ask_fn(struct question *q, struct srt_err *err);
@@ -35,6 +38,19 @@ struct question_row {
     enum policy_subject suggest;
     const char *subject; /* for the usage line */
 };
+
+/* A symlink on the way that may not be read ends the way. */
+static void judge_link(void *ctx, const char *place)
+{
+    struct question *q = ctx;
+    struct policy_decision d = policy_decide_read(q->policy.image, place);
+
+    if (d.verdict == POLICY_ALLOW || q->blocked)
+        return;
+    q->blocked = true;
+    q->answer = d;
+    q->answer.reason = "the way leads through a symlink that may not be read";
+}
 
 /* Where the subject really is. */
 static bool ask_path(struct question *q, struct srt_err *err)
@@ -55,7 +71,23 @@ static bool ask_path(struct question *q, struct srt_err *err)
         q->kind == POLICY_KIND_ABSENT)
         q->suggest = POLICY_SUBJECT_ENTRY;
     q->answer = q->row->decide(q->policy.image, q->target);
+    if (q->answer.verdict == POLICY_ALLOW)
+        h->links(h->ctx, path, judge_link, q);
     return true;
+}
+
+static bool is_loopback(const char *host)
+{
+    char name[256];
+    struct policy_addr a;
+    const char *class;
+
+    if (!policy_host_canonical(host, strlen(host), name, sizeof(name)))
+        return false;
+    if (!policy_addr_parse(name, strlen(name), &a))
+        return policy_host_is_localhost(name);
+    class = policy_addr_class(a);
+    return class != NULL && strcmp(class, "loopback") == 0;
 }
 
 /* "name:port", "[v6]:port" */
@@ -79,6 +111,7 @@ static bool ask_connect(struct question *q, struct srt_err *err)
     memcpy(q->target, q->subject, len);
     q->target[len] = '\0';
     q->answer = policy_decide_host(q->policy.image, q->target, lo);
+    q->loopback = is_loopback(q->target);
     (void)snprintf(q->target, sizeof(q->target), "%s", q->subject);
     return true;
 }
@@ -126,6 +159,17 @@ static bool has_glob(const struct policy_texts *texts)
     return false;
 }
 
+/* Is it a file that the deciding entry itself names? */
+static bool names_the_file(const struct question *q)
+{
+    for (size_t i = 0; i < q->policy.nplaces; i++)
+        if (q->policy.places[i].kind == POLICY_KIND_FILE &&
+            strcmp(q->policy.places[i].path, q->target) == 0 &&
+            strcmp(q->policy.places[i].rule, q->answer.rule) == 0)
+            return true;
+    return false;
+}
+
 /* What the answer does not cover. */
 static void print_notes(const struct question *q)
 {
@@ -136,8 +180,7 @@ static void print_notes(const struct question *q)
         has_glob(&s->lists[POLICY_LIST_DENY_READ]))
         (void)puts("  note:    a denyRead glob does not cover a file that the "
                    "host creates during a run; deny its directory");
-    if (q->row->suggest == POLICY_SUBJECT_READ && denied &&
-        q->kind == POLICY_KIND_FILE)
+    if (q->row->suggest == POLICY_SUBJECT_READ && denied && names_the_file(q))
         (void)puts("  note:    a file that the host replaces during a run is "
                    "hidden again within milliseconds; deny its directory for "
                    "no gap");
@@ -145,6 +188,10 @@ static void print_notes(const struct question *q)
         s->protect == POLICY_PROTECT_DEFAULT && !s->filesystem_disabled)
         (void)puts("  note:    of the protected names, those that exist at "
                    "the start of a run are kept");
+    if (q->loopback)
+        (void)puts("  note:    inside, loopback is the sandbox's own: its own "
+                   "servers are reached, the host's only through the proxy "
+                   "variables (allowLocalPorts is not supported yet)");
     if (q->row->suggest == POLICY_SUBJECT_HOST && !denied)
         (void)puts("  note:    the addresses that a name leads to are checked "
                    "when it is looked up");
@@ -174,8 +221,9 @@ static void print_answer(const struct question *q)
     if (entry != NULL)
         print_field("entry:", entry);
     print_field("reason:", q->answer.reason);
-    policy_suggest(q->policy.image, q->suggest, q->target, &q->answer, &hint,
-                   &change);
+    if (!q->blocked)
+        policy_suggest(q->policy.image, q->suggest, q->target, &q->answer,
+                       &hint, &change);
     if (hint.len > 0)
         print_field("hint:", srt_buf_str(&hint));
     if (change.len > 0)
@@ -183,14 +231,25 @@ static void print_answer(const struct question *q)
     print_notes(q);
 }
 
-static int usage(void)
+static void usage(FILE *out)
 {
-    (void)fputs("srt: usage: srt explain [OPTIONS] (", stderr);
+    (void)fputs("usage: srt explain [OPTIONS] (", out);
     for (size_t i = 0; i < SRT_ARRAY_LEN(rows); i++)
-        (void)fprintf(stderr, "%s%s %s", i > 0 ? " | " : "", rows[i].word,
+        (void)fprintf(out, "%s%s %s", i > 0 ? " | " : "", rows[i].word,
                       rows[i].subject);
-    (void)fputs(")\n", stderr);
-    return NO_ANSWER;
+    (void)fputs(")\n", out);
+}
+
+static int help(void)
+{
+    SRT_AUTO_BUF struct srt_buf b = {0};
+
+    usage(stdout);
+    launcher_options_help(&b);
+    (void)printf("What the policy says, and which entry decides.  OPTIONS are "
+                 "those of srt exec:\n%s",
+                 srt_buf_str(&b));
+    return ALLOWED;
 }
 
 /* "srt: " before each line that says what is wrong. */
@@ -252,9 +311,14 @@ int launcher_explain_main(char **argv)
 
     if (launcher_options_parse(argv, &o, &err) != SRT_OK)
         return complain(err.msg);
-    if (o.command == NULL || o.command[0] == NULL || o.command[1] == NULL ||
-        o.command[2] != NULL || (q.row = find_row(o.command[0])) == NULL) {
-        status = usage();
+    if (o.help) {
+        status = help();
+    } else if (o.command == NULL || o.command[0] == NULL ||
+               o.command[1] == NULL || o.command[2] != NULL ||
+               (q.row = find_row(o.command[0])) == NULL) {
+        (void)fputs("srt: ", stderr);
+        usage(stderr);
+        status = NO_ANSWER;
     } else {
         q.subject = o.command[1];
         q.suggest = q.row->suggest;

@@ -252,6 +252,21 @@ static bool find_glob(void *ctx, const char *base, const char *pattern,
     return ok;
 }
 
+static const char *find_unsupported(void *ctx, const char *path)
+{
+    static const char *const made_inside[] = {"/dev", "/proc"};
+
+    (void)ctx;
+    if (strcmp(path, "/") == 0)
+        return "denying all of / is not supported yet; expected its "
+               "directories one by one";
+    for (size_t i = 0; i < SRT_ARRAY_LEN(made_inside); i++)
+        if (srt_path_under(path, made_inside[i]))
+            return "/dev and /proc are the sandbox's own, and cannot be denied "
+                   "yet; expected no such entry";
+    return NULL;
+}
+
 void launcher_hostfs_init(struct policy_host *ret, const char *home,
                           const char *cwd)
 {
@@ -261,5 +276,6 @@ void launcher_hostfs_init(struct policy_host *ret, const char *home,
         .real = find_real,
         .links = find_links,
         .glob = find_glob,
+        .unsupported = find_unsupported,
     };
 }

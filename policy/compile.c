@@ -9,9 +9,21 @@
 #include "policy/build.h"
 #include "policy/compile_parts.h"
 
+/* The entry of a list that a pointer names, or NULL. */
+static const struct policy_text *find_text(const struct policy_settings *s,
+                                           const char *pointer)
+{
+    for (size_t i = 0; i < POLICY_LISTS; i++)
+        for (size_t j = 0; j < s->lists[i].n; j++)
+            if (strcmp(s->lists[i].at[j].pointer, pointer) == 0)
+                return &s->lists[i].at[j];
+    return NULL;
+}
+
 void policy_compile_complain(struct policy_compiler *c, const char *pointer,
                              const char *fmt, ...)
 {
+    const struct policy_text *t = find_text(c->settings, pointer);
     const char *file = c->settings->path;
     va_list ap;
     char text[2 * SRT_LOG_QUOTED_MAX];
@@ -19,11 +31,13 @@ void policy_compile_complain(struct policy_compiler *c, const char *pointer,
     va_start(ap, fmt);
     (void)vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    srt_buf_addf(c->diags, "%s: %s: %s\n",
-                 file != NULL && strncmp(pointer, "option:", 7) != 0
-                     ? file
-                     : "command line",
-                 pointer, text);
+    srt_buf_add_str(c->diags,
+                    file != NULL && strncmp(pointer, "option:", 7) != 0
+                        ? file
+                        : "command line");
+    if (t != NULL && t->line != 0)
+        srt_buf_addf(c->diags, ":%u:%u", t->line, t->col);
+    srt_buf_addf(c->diags, ": %s: %s\n", pointer, text);
     c->problems++;
 }
 

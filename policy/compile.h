@@ -36,6 +36,9 @@ struct policy_host {
      * not followed.  False: it met too much, or took too long. */
     bool (*glob)(void *ctx, const char *base, const char *pattern,
                  policy_emit_fn *emit, void *emit_ctx);
+    /* Why a denyRead of this real path cannot be enforced on this system, with
+     * what was expected instead; NULL: it can.  May be NULL itself. */
+    const char *(*unsupported)(void *ctx, const char *path);
 };
 
 /* One concrete place of the host that some entry names, after symlinks and
@@ -60,7 +63,8 @@ struct policy {
 };
 
 /*
- * Compile.  Errors (one line each in diags, SRT_E_CONFIG): an allowWrite that
+ * Compile.  Errors (one line each in diags, as policy_settings_load() writes
+ * them; SRT_E_CONFIG): an allowWrite that
  * does not exist, "~" without a home, a glob that matches too much ...
  * Existing protected names directly in a writable root become places, and so
  * does the policy's own file when a writable root holds it.  Entries of

@@ -21,7 +21,7 @@ struct policy_compiler {
     size_t nroots, roots_cap;
 };
 
-/* One line: "FILE: pointer: what". */
+/* One line: "FILE:LINE:COL: pointer: what". */
 void policy_compile_complain(struct policy_compiler *c, const char *pointer,
                              const char *fmt, ...) SRT_PRINTF(3, 4);
 

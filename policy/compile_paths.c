@@ -119,6 +119,7 @@ static void add_path(struct entry *e, const char *path)
     struct policy_compiler *c = e->c;
     char real[SRT_PATH_MAX];
     struct policy_place place = {.rule = e->pointer};
+    const char *why;
 
     if (!c->host->real(c->host->ctx, path, real, sizeof(real), &place.kind)) {
         complain_loop(e, path);
@@ -127,6 +128,15 @@ static void add_path(struct entry *e, const char *path)
     if (place.kind == POLICY_KIND_ABSENT &&
         e->list == POLICY_LIST_ALLOW_WRITE) {
         complain_missing(e, path);
+        return;
+    }
+    /* It reveals nothing: what is made there later stays hidden, so no rule
+     * may say otherwise. */
+    if (place.kind == POLICY_KIND_ABSENT && e->list == POLICY_LIST_ALLOW_READ)
+        return;
+    if (e->list == POLICY_LIST_DENY_READ && c->host->unsupported != NULL &&
+        (why = c->host->unsupported(c->host->ctx, real)) != NULL) {
+        policy_compile_complain(c, e->pointer, "%s", why);
         return;
     }
     place.path = add_rule(c, real, e->list, e->pointer);

@@ -271,24 +271,36 @@ static void pop(struct scanner *s, size_t len)
 static bool scan_value(struct scanner *s);
 
 /* The keys of one object so far, for the duplicate check. */
+struct key {
+    const char *text;
+    unsigned line, col;
+};
+
 struct keys {
-    const char **at;
+    struct key *at;
     size_t n, cap;
 };
 
-static int compare_strings(const void *a, const void *b)
+static int compare_keys(const void *pa, const void *pb)
 {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+    const struct key *a = pa;
+    const struct key *b = pb;
+    int order = strcmp(a->text, b->text);
+
+    if (order == 0)
+        order = (a->line > b->line) - (a->line < b->line);
+    return order != 0 ? order : (a->col > b->col) - (a->col < b->col);
 }
 
-static bool duplicates(struct keys *k)
+/* The second of two equal keys, or NULL. */
+static const struct key *find_duplicate(struct keys *k)
 {
     if (k->n > 1)
-        qsort(k->at, k->n, sizeof(k->at[0]), compare_strings);
+        qsort(k->at, k->n, sizeof(k->at[0]), compare_keys);
     for (size_t i = 1; i < k->n; i++)
-        if (strcmp(k->at[i - 1], k->at[i]) == 0)
-            return true;
-    return false;
+        if (strcmp(k->at[i - 1].text, k->at[i].text) == 0)
+            return &k->at[i];
+    return NULL;
 }
 
 static bool scan_member(struct scanner *s, struct keys *k)
@@ -304,8 +316,12 @@ static bool scan_member(struct scanner *s, struct keys *k)
         k->cap = k->cap != 0 ? k->cap * 2 : 16;
         k->at = srt_xreallocarray(k->at, k->cap, sizeof(k->at[0]));
     }
-    k->at[k->n++] = srt_arena_strndup(&s->out->arena, srt_buf_str(&s->key),
-                                      s->key.len);
+    k->at[k->n++] = (struct key){
+        .text = srt_arena_strndup(&s->out->arena, srt_buf_str(&s->key),
+                                  s->key.len),
+        .line = s->key_line,
+        .col = s->key_col,
+    };
     push_key(s);
     skip_space(s);
     if (!expect(s, ':', "expected ':' after the key") || !scan_value(s))
@@ -318,6 +334,7 @@ static bool scan_member(struct scanner *s, struct keys *k)
 static bool scan_object(struct scanner *s)
 {
     struct keys k = {0};
+    const struct key *second;
     bool ok = true;
 
     step(s, 1);
@@ -331,9 +348,12 @@ static bool scan_object(struct scanner *s)
     while (ok && peek(s) == ',' && ((void)step(s, 1), true));
     if (ok && peek(s) != '}')
         ok = fail(s, "expected ',' or '}' in the object");
-    if (ok && duplicates(&k))
-        ok = fail(s, "duplicate key in the object that ends here; expected "
-                     "each key once");
+    second = ok ? find_duplicate(&k) : NULL;
+    if (second != NULL) {
+        *s->error = (struct policy_scan_error){
+            second->line, second->col, "duplicate key; expected each key once"};
+        ok = false;
+    }
     srt_free_ptr(&k.at);
     if (ok)
         step(s, 1);

@@ -47,8 +47,11 @@ void policy_schema_append(struct policy_schema_job *job,
                           const char *pointer, bool literal)
 {
     struct srt_arena *a = &job->settings->arena;
+    const struct policy_scan_mark *m = policy_scan_find(job->scan, pointer);
 
     list->at[list->n++] = (struct policy_text){
+        .line = m != NULL ? m->line : 0,
+        .col = m != NULL ? m->col : 0,
         .text = srt_arena_strdup(a, text),
         .pointer = srt_arena_strdup(a, pointer),
         .literal = literal,

@@ -20,6 +20,7 @@ struct policy_text {
     const char *pointer; /* rule name: "/filesystem/denyRead/2" or
                             "option:--allow-write/0" */
     const char *why;     /* deniedDomainReasons' text for it, or NULL */
+    unsigned line, col;  /* in the file, from 1; 0: not of a file */
     bool literal;        /* {"path": ..., "literal": true}: no glob meaning */
 };
 

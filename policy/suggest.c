@@ -11,6 +11,8 @@
 
 enum { REMOVALS_MAX = 16 };
 
+#define PROTECT "builtin:protect/"
+
 /* What to do: take entries out, then perhaps put one in. */
 struct advice {
     const struct policy_image *img;
@@ -342,6 +344,27 @@ static void advise(struct advice *a, enum policy_subject kind,
     }
 }
 
+/* A protected name is given up by a switch, never by an entry. */
+static void suggest_switch(const struct policy_image *img, const char *name,
+                           struct srt_buf *hint, struct srt_buf *change)
+{
+    if (strcmp(name, "policy") == 0 || strcmp(name, "events") == 0)
+        return;
+    if (!begins_with(name, ".git/config")) {
+        srt_buf_add_str(hint, "a protected name; filesystem.protect \"none\" "
+                              "lifts the protection of all of them");
+        return;
+    }
+    srt_buf_add_str(hint, "set filesystem.allowGitConfig to true");
+    srt_buf_add_char(change, '[');
+    if ((img->flags & POLICY_IMAGE_HAS_FILESYSTEM) == 0) {
+        add_step(change, "add", "/filesystem");
+        srt_buf_add_str(change, ",\"value\":{}}");
+    }
+    add_step(change, "add", "/filesystem/allowGitConfig");
+    srt_buf_add_str(change, ",\"value\":true}]");
+}
+
 void policy_suggest(const struct policy_image *img, enum policy_subject kind,
                     const char *target, const struct policy_decision *d,
                     struct srt_buf *hint, struct srt_buf *change)
@@ -349,6 +372,10 @@ void policy_suggest(const struct policy_image *img, enum policy_subject kind,
     struct advice a = {.img = img};
     SRT_AUTO_BUF struct srt_buf text = {0};
 
+    if (d->verdict == POLICY_DENY && begins_with(d->rule, PROTECT)) {
+        suggest_switch(img, d->rule + strlen(PROTECT), hint, change);
+        return;
+    }
     if (d->verdict == POLICY_ALLOW || begins_with(d->rule, "builtin:") ||
         srt_utf8_valid_prefix(target, strlen(target)) != strlen(target))
         return;

@@ -18,8 +18,8 @@ enum policy_subject {
 
 /* Append to `hint` (for people) and `change` (a JSON Patch array, RFC 6902):
  * applied to the policy's file, the same operation passes.  Both get nothing
- * where none should be suggested (protected names, built-ins), `change` alone
- * where the file cannot do it (an option decided). */
+ * where none should be suggested (built-ins), `change` alone where the file
+ * cannot do it (an option decided) or should not (most protected names). */
 void policy_suggest(const struct policy_image *img, enum policy_subject kind,
                     const char *target, const struct policy_decision *d,
                     struct srt_buf *hint, struct srt_buf *change);

@@ -104,7 +104,8 @@ void events_human_repeat(struct srt_buf *b, const struct events_folded *f,
                          unsigned how)
 {
     add_deed(b, f->key, false, f->who, how);
-    srt_buf_addf(b, "%llu times more", (unsigned long long)f->count);
+    srt_buf_addf(b, f->count == 1 ? "once more" : "%llu times more",
+                 (unsigned long long)f->count);
     add_rule(b, f->key->rule, how);
 }
 

@@ -5,7 +5,10 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
+
+enum { SETTLE_MS = 300 };
 
 static bool in_line_mode(const struct events_people *p)
 {
@@ -43,9 +46,23 @@ static void put(struct events_people *p, const char *text, size_t len)
         events_sink_put(p->sink, &line);
 }
 
+/* Has whoever owned the screen had time to leave it? */
+static bool is_settled(struct events_people *p)
+{
+    uint64_t now = srt_clock_ms();
+
+    if (!in_line_mode(p)) {
+        p->line_mode_since_ms = 0;
+        return false;
+    }
+    if (p->line_mode_since_ms == 0)
+        p->line_mode_since_ms = now;
+    return now - p->line_mode_since_ms >= SETTLE_MS;
+}
+
 void events_people_show(struct events_people *p, bool now)
 {
-    if (p->held.len == 0 || (!now && !in_line_mode(p)))
+    if (p->held.len == 0 || (!now && !is_settled(p)))
         return;
     if (p->held_lost > 0) {
         p->held.max += 128;
@@ -71,6 +88,7 @@ void events_people_line(struct events_people *p, const char *text)
         put(p, whole.data, whole.len);
         return;
     }
+    p->line_mode_since_ms = 0;
     if (p->held_lost == 0)
         srt_buf_add(&p->held, whole.data, whole.len);
     p->held_lost += p->held.overflow;

@@ -2,7 +2,8 @@
  * What people see on standard error: lines, a summary, warnings.
  *
  * While the terminal is not in line mode an editor or a pager owns the
- * screen: lines are held until it is again, or the run ends.  Not thread-safe:
+ * screen: lines are held until it has been again for a moment (it leaves the
+ * alternate screen after its mode), or the run ends.  Not thread-safe:
  * the store holds its lock.
  */
 #ifndef SRT_LAUNCHER_EVENTS_PEOPLE_H
@@ -22,6 +23,7 @@ struct events_people {
     int fd;                   /* borrowed; asked for its mode */
     bool terminal, colour;
     struct srt_buf held;
+    uint64_t line_mode_since_ms; /* 0: it is not */
     uint64_t held_lost;
 };
 

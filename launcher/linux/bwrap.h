@@ -11,6 +11,7 @@
 #include "base/error.h"
 
 /* Places inside. */
+#define BWRAP_OWN    "/dev/srt" /* is there inside, and only there */
 #define BWRAP_INIT   "/dev/srt/init"
 #define BWRAP_SHIM   "/dev/srt/libsrtshim.so"
 #define BWRAP_TMPDIR "/dev/srt/tmp"

@@ -19,6 +19,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/fuse.h>
 #include <poll.h>
 #include <pthread.h>
@@ -72,6 +73,15 @@ struct reply {
 
 /* ---- events ---- */
 
+/* Is it the name alone that is denied, and not what it leads to? */
+static bool leads_to_allowed(const struct policy_image *image, const char *path)
+{
+    char real[PATH_MAX];
+
+    return realpath(path, real) != NULL && strcmp(real, path) != 0 &&
+           policy_decide_read(image, real).verdict == POLICY_ALLOW;
+}
+
 static void record(struct masks *m, pid_t tid, const struct masks_node *node,
                    bool uncertain)
 {
@@ -93,7 +103,12 @@ static void record(struct masks *m, pid_t tid, const struct masks_node *node,
         d = policy_decide_read(image, node->path);
         d.verdict = POLICY_DENY;
     }
-    policy_suggest(image, POLICY_SUBJECT_READ, a->target, &d, &hint, &change);
+    if (leads_to_allowed(image, a->target))
+        srt_buf_add_str(&hint, "the way leads through a symlink in a denied "
+                               "directory; use the real path");
+    else
+        policy_suggest(image, POLICY_SUBJECT_READ, a->target, &d, &hint,
+                       &change);
     v.rule = d.rule;
     v.reason = d.reason;
     v.hint = hint.len > 0 ? srt_buf_str(&hint) : NULL;

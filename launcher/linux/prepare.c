@@ -22,6 +22,8 @@
 
 /* Out of the way of --pass-fd numbers, which are usually small. */
 #define FIRST_FD 64
+/* Those, the supervisor's above 100, and some connections. */
+#define FILES_MIN 256
 
 static enum srt_rc raise_fd(int *fd, struct srt_err *err)
 {
@@ -226,6 +228,11 @@ static enum srt_rc raise_limits(struct prepare *p, struct srt_err *err)
 
     if (getrlimit(RLIMIT_NOFILE, &p->nofile) != 0)
         return srt_err_sys(err, errno, "getrlimit");
+    if (p->nofile.rlim_max < FILES_MIN)
+        return srt_err_set(err, SRT_E_UNSUP,
+                           "the limit of open files is %llu; srt needs %d "
+                           "(ulimit -Hn)",
+                           (unsigned long long)p->nofile.rlim_max, FILES_MIN);
     r = p->nofile;
     r.rlim_cur = r.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &r);

@@ -61,7 +61,9 @@ static void on_signal(struct signals *s, const struct signalfd_siginfo *info)
         if (!proxy_loop_after(s->watch.loop, &s->grace, SIGNALS_GRACE_MS))
             kill_tree(s);
     }
-    if (!from_terminal)
+    /* What the terminal sends reaches the whole foreground group, but a hangup
+     * the session's leader alone, which may be us (tty_ioctl(4)). */
+    if (!from_terminal || signo == SIGHUP)
         forward(s, signo);
     if (signo == SIGTSTP)
         stop_self();

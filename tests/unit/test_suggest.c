@@ -48,7 +48,7 @@ static const struct row {
     {"{\"filesystem\":{\"allowWrite\":[\"/w\"],\"denyRead\":[\"**/new\"]}}",
      POLICY_SUBJECT_ENTRY, "/w/new", FULL, "remove the entry"},
     {"{\"filesystem\":{\"allowWrite\":[\"/w\"]}}", POLICY_SUBJECT_WRITE,
-     "/w/.bashrc", NONE, ""},
+     "/w/.bashrc", HINT_ONLY, "filesystem.protect"},
     {"{}", POLICY_SUBJECT_WRITE, "/sys/x", NONE, ""},
     {"{\"filesystem\":{\"denyRead\":[\"/w\"]}}", POLICY_SUBJECT_READ, "/w/f",
      FULL, "add \"/w/f\" to filesystem.allowRead"},

@@ -129,6 +129,30 @@ static void set_proxies(struct launcher_environment *e,
     srt_buf_release(&b);
 }
 
+/* A proxy on the host's loopback cannot be reached inside, where connections
+ * are routed without one. */
+static void drop_local_proxies(struct launcher_environment *e)
+{
+    static const char *const names[] = {
+        "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FTP_PROXY",
+        "http_proxy", "https_proxy", "all_proxy", "ftp_proxy",
+    };
+    static const char *const local[] = {"127.", "localhost", "[::1]",
+                                        "0.0.0.0"};
+
+    for (size_t i = 0; i < SRT_ARRAY_LEN(names); i++) {
+        const char *value = launcher_environment_get(e, names[i]);
+        const char *host = value != NULL ? strstr(value, "://") : NULL;
+
+        host = host != NULL ? host + 3 : value;
+        for (size_t j = 0; host != NULL && j < SRT_ARRAY_LEN(local); j++)
+            if (strncmp(host, local[j], strlen(local[j])) == 0) {
+                unset(e, names[i]);
+                break;
+            }
+    }
+}
+
 void launcher_environment_make(const struct launcher_environment_options *o,
                                struct launcher_environment *ret)
 {
@@ -146,6 +170,7 @@ void launcher_environment_make(const struct launcher_environment_options *o,
         /* ASan refuses to start where a library comes before its own. */
         add_to(&e, "ASAN_OPTIONS", ":", "verify_asan_link_order=0");
     }
+    drop_local_proxies(&e);
     if (o->proxy_variables)
         set_proxies(&e, o);
     for (size_t i = 0; i < o->settings->env_set.n; i++)

@@ -1,12 +1,15 @@
 #include "launcher/exec.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/num.h"
 #include "base/path.h"
 #include "launcher/environment.h"
 #include "launcher/events/store.h"
@@ -34,7 +37,8 @@ struct run {
     char shim_path[SRT_PATH_MAX]; /* "" when it is not there */
     char *shell_argv[4];
     char **argv; /* what is executed */
-    const char *own_files[LAUNCHER_OPTIONS_MAX_LIST + 2];
+    char self[SRT_PATH_MAX];
+    const char *own_files[LAUNCHER_OPTIONS_MAX_LIST + 8]; /* ends in NULL */
     struct srt_buf command; /* as text, for ignoreViolations */
     struct srt_buf own_paths[LAUNCHER_OPTIONS_MAX_LIST + 1];
     unsigned closed_fds;
@@ -80,6 +84,16 @@ static int fail_lines(struct run *r, const char *diags)
 }
 
 /* ../lib/libsrtshim.so and srt-init beside srt itself. */
+static void add_own_file(struct run *r, const char *path)
+{
+    size_t n = 0;
+
+    while (r->own_files[n] != NULL)
+        n++;
+    if (n + 1 < SRT_ARRAY_LEN(r->own_files))
+        r->own_files[n] = path;
+}
+
 static enum srt_rc find_own_files(struct run *r, struct srt_err *err)
 {
     char self[SRT_PATH_MAX];
@@ -102,8 +116,20 @@ static enum srt_rc find_own_files(struct run *r, struct srt_err *err)
                            "'%s' (srt-init must lie beside srt, readable for "
                            "you)",
                            r->init_path);
-    if (access(r->shim_path, R_OK) != 0)
+    if (access(r->shim_path, R_OK) != 0) {
+        if (r->options.level_given && r->options.level != POLICY_LEVEL_FULL)
+            return srt_err_sys(err, errno,
+                               "'%s' (at this level the shim routes and "
+                               "reports)",
+                               r->shim_path);
         r->shim_path[0] = '\0';
+    }
+    /* A command that could change them would choose the next run's sandbox. */
+    if (snprintf(r->self, sizeof(r->self), "%s", self) > 0)
+        add_own_file(r, r->self);
+    add_own_file(r, r->init_path);
+    if (r->shim_path[0] != '\0')
+        add_own_file(r, r->shim_path);
     return SRT_OK;
 }
 
@@ -170,6 +196,17 @@ static enum srt_rc add_sink(struct run *r, const char *dest, size_t *nfiles,
     return events_store_add_sink(r->events, dest, err);
 }
 
+static enum srt_rc check_descriptor(const char *dest, struct srt_err *err)
+{
+    uint64_t n;
+
+    if (dest != NULL && strncmp(dest, "fd:", 3) == 0 &&
+        srt_num_u64(dest + 3, INT_MAX, &n) && fcntl((int)n, F_GETFD) < 0)
+        return srt_err_set(err, SRT_E_CONFIG,
+                           "--events %s: this descriptor is not open", dest);
+    return SRT_OK;
+}
+
 static enum srt_rc open_events(struct run *r, struct srt_err *err)
 {
     const struct events_options o = {
@@ -183,6 +220,12 @@ static enum srt_rc open_events(struct run *r, struct srt_err *err)
     size_t nfiles = 0;
     enum srt_rc rc = SRT_OK;
 
+    /* Before srt has descriptors of its own that could be meant. */
+    rc = check_descriptor(from_env, err);
+    for (size_t i = 0; rc == SRT_OK && i < r->options.nevents; i++)
+        rc = check_descriptor(r->options.events[i], err);
+    if (rc != SRT_OK)
+        return rc;
     r->events = events_store_new(&o);
     if (from_env != NULL)
         rc = add_sink(r, from_env, &nfiles, err);

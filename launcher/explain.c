@@ -181,9 +181,8 @@ static void print_notes(const struct question *q)
         (void)puts("  note:    a denyRead glob does not cover a file that the "
                    "host creates during a run; deny its directory");
     if (q->row->suggest == POLICY_SUBJECT_READ && denied && names_the_file(q))
-        (void)puts("  note:    a file that the host replaces during a run is "
-                   "hidden again within milliseconds; deny its directory for "
-                   "no gap");
+        (void)puts("  note:    a file that the host replaces during a run can "
+                   "be read from then on: deny its directory");
     if (q->row->suggest == POLICY_SUBJECT_WRITE && !denied &&
         s->protect == POLICY_PROTECT_DEFAULT && !s->filesystem_disabled)
         (void)puts("  note:    of the protected names, those that exist at "

@@ -19,9 +19,9 @@
 #include "policy/glob.h"
 
 enum {
-    LINKS_MAX = 40, /* as the kernel */
-    GLOB_MAX_NAMES = 100000,
-    GLOB_MAX_MS = 2000,
+    LINKS_MAX = 40,           /* as the kernel */
+    GLOB_MAX_NAMES = 2000000, /* a few large node_modules */
+    GLOB_MAX_MS = 20000,
 };
 
 struct walk {

@@ -192,8 +192,8 @@ static void add_glob(struct entry *e, const char *base, const char *pattern)
         !c->host->glob(c->host->ctx, real, pattern, add_found, e))
         policy_compile_complain(
             c, e->pointer,
-            "\"%s\" has more than 100000 names to look at, or took more than "
-            "2 s; begin the glob further down",
+            "\"%s\" has more than 2000000 names to look at, or took more than "
+            "20 s; begin the glob further down",
             srt_log_quote(e->text->text, quoted, sizeof(quoted)));
 }
 
@@ -400,5 +400,5 @@ void policy_compile_paths(struct policy_compiler *c,
     if (c->settings->path != NULL)
         protect_own(c, c->settings->path, "builtin:protect/policy");
     for (size_t i = 0; own_files != NULL && own_files[i] != NULL; i++)
-        protect_own(c, own_files[i], "builtin:protect/events");
+        protect_own(c, own_files[i], "builtin:protect/own");
 }

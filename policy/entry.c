@@ -31,6 +31,9 @@ static const char *check_path(const char *text, bool literal, bool may_glob)
     if (has_control(text) && !literal)
         return "a control character in a path; expected {\"path\": ..., "
                "\"literal\": true} if it is meant";
+    if (text[0] == '$' && !literal)
+        return "variables are not expanded; expected '~/...' or an absolute "
+               "path";
     if (text[0] == '~' && text[1] != '\0' && text[1] != '/' && !literal)
         return "'~user' is not supported; expected '~' or '~/...', or an "
                "absolute path";

@@ -348,7 +348,7 @@ static void advise(struct advice *a, enum policy_subject kind,
 static void suggest_switch(const struct policy_image *img, const char *name,
                            struct srt_buf *hint, struct srt_buf *change)
 {
-    if (strcmp(name, "policy") == 0 || strcmp(name, "events") == 0)
+    if (strcmp(name, "policy") == 0 || strcmp(name, "own") == 0)
         return;
     if (!begins_with(name, ".git/config")) {
         srt_buf_add_str(hint, "a protected name; filesystem.protect \"none\" "

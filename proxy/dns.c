@@ -16,7 +16,8 @@
 
 enum {
     QUERIES_MAX = 512, /* under way at once */
-    TTL_MAX_S = 60,    /* names are kept for the whole run, addresses change */
+    ONE_CALL_MS = 2000,
+    TTL_MAX_S = 60, /* names are kept for the whole run, addresses change */
 };
 
 struct query {
@@ -95,6 +96,36 @@ static bool is_probe(const struct proxy *p, const char *host)
     return false;
 }
 
+/* The second question of one getaddrinfo(3): AAAA after A, or A after AAAA. */
+static bool was_told(const struct query *x, const char *host)
+{
+    struct proxy_dns *d = x->from->p->dns;
+    const uint64_t now = proxy_loop_now(x->from->p->loop);
+    const struct proxy_dns_told t = {
+        .until_ms = now + ONE_CALL_MS,
+        .port = x->back.peer.v4.sin_port,
+        .type = x->q.type,
+        .family = x->back.peer.sa.sa_family,
+    };
+
+    if (t.type != PROXY_DNSMSG_A && t.type != PROXY_DNSMSG_AAAA)
+        return false;
+    for (size_t i = 0; i < PROXY_DNS_TOLD; i++) {
+        struct proxy_dns_told *o = &d->told[i];
+
+        if (o->until_ms > now && o->port == t.port && o->family == t.family &&
+            o->type != t.type && strcmp(o->host, host) == 0) {
+            o->until_ms = 0;
+            return true;
+        }
+    }
+    d->told[d->next_told] = t;
+    (void)snprintf(d->told[d->next_told].host, sizeof(d->told[0].host), "%s",
+                   host);
+    d->next_told = (d->next_told + 1) % PROXY_DNS_TOLD;
+    return false;
+}
+
 static void refuse(struct query *x, const char *host, struct policy_addr a,
                    const struct policy_decision *d)
 {
@@ -112,7 +143,8 @@ static void refuse(struct query *x, const char *host, struct policy_addr a,
         .probe = is_probe(p, host),
     };
 
-    p->ops.refused(p->ops.ctx, &r);
+    if (!was_told(x, host))
+        p->ops.refused(p->ops.ctx, &r);
     begin(&out, x, PROXY_DNSMSG_NXDOMAIN);
     finish(x, &out, PROXY_DNSMSG_EDE_FILTERED, d->reason);
 }

@@ -5,7 +5,7 @@
 #include "proxy/dnsmsg.h"
 #include "proxy/internal.h"
 
-enum { PROXY_DNS_SUFFIXES = 8 };
+enum { PROXY_DNS_SUFFIXES = 8, PROXY_DNS_TOLD = 32 };
 
 /* A socket that takes queries: the UDP one, or one TCP connection. */
 struct proxy_dns_endpoint {
@@ -30,10 +30,21 @@ struct proxy_dns_back {
     struct in6_addr v6;
 };
 
+/* A refusal that was told: the other address family of the same call, from the
+ * same socket, is no second one. */
+struct proxy_dns_told {
+    uint64_t until_ms; /* 0: none */
+    uint16_t port, type;
+    sa_family_t family;
+    char host[PROXY_DNSMSG_NAME];
+};
+
 struct proxy_dns {
     struct proxy_dns_endpoint *endpoints;
     unsigned queries;
     bool warned;
+    struct proxy_dns_told told[PROXY_DNS_TOLD];
+    size_t next_told;
     char suffixes[PROXY_DNS_SUFFIXES][PROXY_DNSMSG_NAME];
     size_t nsuffixes;
 };

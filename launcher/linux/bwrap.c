@@ -101,20 +101,22 @@ static void keep(int fd)
 }
 
 /* What the terminal or a caller of kill(2) sends to the group is for the
- * command: bwrap would die of it and take the tree along. */
-static void ignore_signals(void)
+ * command: bwrap would die of it and take the tree along.  Blocked, not
+ * ignored: a Ctrl-C before srt-init has become the command waits there, and is
+ * the command's when it restores the mask. */
+static void block_signals(void)
 {
-    static const int ignored[] = {SIGINT,  SIGQUIT, SIGTERM, SIGHUP, SIGUSR1,
+    static const int blocked[] = {SIGINT,  SIGQUIT, SIGTERM, SIGHUP, SIGUSR1,
                                   SIGUSR2, SIGTSTP, SIGTTIN, SIGTTOU};
-    sigset_t none;
+    sigset_t set;
 
     for (int s = 1; s < NSIG; s++)
         if (s != SIGKILL && s != SIGSTOP)
             (void)signal(s, SIG_DFL);
-    for (size_t i = 0; i < SRT_ARRAY_LEN(ignored); i++)
-        (void)signal(ignored[i], SIG_IGN);
-    (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)sigemptyset(&set);
+    for (size_t i = 0; i < SRT_ARRAY_LEN(blocked); i++)
+        (void)sigaddset(&set, blocked[i]);
+    (void)sigprocmask(SIG_SETMASK, &set, NULL);
 }
 
 /* In the child: only async-signal-safe calls. */
@@ -135,7 +137,7 @@ static _Noreturn void become_bwrap(const struct bwrap_input *in, int args_fd,
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(125);
-    ignore_signals();
+    block_signals();
     if (dup2(in->error_fd, STDERR_FILENO) < 0)
         _exit(125);
     keep(args_fd);

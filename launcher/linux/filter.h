@@ -44,6 +44,9 @@ const struct filter_row *filter_row_of(int nr);
 /* The kernel's name of a number, "?" when not known. */
 const char *filter_call_name(int nr);
 
+/* Does the kernel give this call to nobody without a capability (EPERM)? */
+bool filter_is_privileged(int nr);
+
 /* Names of all rows with FILTER_ENOSYS, NULL-terminated, for "start". */
 const char *const *filter_silent_calls(void);
 

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -314,6 +315,19 @@ static void drain(struct session *s)
         ;
 }
 
+/* bwrap's inner process outlives its outer one where that died early (before
+ * PR_SET_PDEATHSIG of the inner one): it is ours then, as the subreaper. */
+static void kill_orphans(void)
+{
+    pid_t pid;
+
+    while ((pid = only_child(getpid())) > 0) {
+        (void)kill(pid, SIGKILL);
+        if (waitpid(pid, NULL, 0) < 0)
+            return;
+    }
+}
+
 static void end(struct session *s)
 {
     struct session_private *p = s->priv;
@@ -322,6 +336,7 @@ static void end(struct session *s)
         (void)kill(s->supervisor, SIGKILL);
         (void)waitpid(s->supervisor, NULL, 0);
     }
+    kill_orphans();
     refusal_free(p->refusal);
     masks_free(p->masks);
     report_free(p->report);
@@ -374,7 +389,10 @@ static enum srt_rc start_processes(struct session *s, struct srt_err *err)
         .fuse = p->p.fuse,
         .ipv6 = p->p.ipv6,
     };
-    enum srt_rc rc = bwrap_start(&b, &p->bwrap, err);
+    enum srt_rc rc;
+
+    (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    rc = bwrap_start(&b, &p->bwrap, err);
 
     if (rc != SRT_OK)
         return rc;
@@ -425,7 +443,7 @@ static void tell_start(struct session *s)
 {
     const struct prepare *p = &s->priv->p;
     const char *layers[8];
-    const char *weak[8];
+    const char *weak[12];
     size_t n = 0;
     size_t w = 0;
     const bool full = s->in->level == POLICY_LEVEL_FULL;
@@ -446,6 +464,14 @@ static void tell_start(struct session *s)
         weak[w++] = "protect: only names that exist at start are protected";
     if (full && !p->fuse)
         weak[w++] = "no FUSE: opens for reading are notified one by one";
+    if (s->in->shim_path == NULL)
+        weak[w++] = "the shim is not installed: events name no caller";
+    if (s->in->settings->lists[POLICY_LIST_DENY_READ].n > 0)
+        weak[w++] = "denyRead: a file that the host replaces during the run "
+                    "can be read from then on";
+    if (s->in->settings->lists[POLICY_LIST_ALLOWED_DOMAINS].n > 0)
+        weak[w++] = "allowedDomains: names in TLS and HTTP are not compared "
+                    "with the name that was looked up";
     if (!full) {
         weak[w++] = "level preload: refusals are reported by the shim";
         weak[w++] = "level preload: static programs need proxy variables";

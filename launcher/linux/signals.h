@@ -12,12 +12,16 @@
 
 #include "proxy/loop.h"
 
+/* How often a command on a terminal is looked at. */
+#define SIGNALS_LOOK_MS 300
+
 /* A chance to clean up, after the first TERM or HUP. */
 #define SIGNALS_GRACE_MS 10000
 
 struct signals {
     struct proxy_watch watch;
     struct proxy_timer grace;
+    struct proxy_timer look; /* has the command stopped itself? */
     int fd;
     pid_t bwrap;   /* killed when the grace is over; the tree goes along */
     pid_t command; /* host pid; 0: not known yet */

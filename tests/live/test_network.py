@@ -103,6 +103,13 @@ def test_denied_wins(srt, net):
     assert "ask the network team" in v["reason"], v
 
 
+def test_one_look_up_of_two_families_is_one_event(srt, net):
+    r = srt.run(["getent", "ahosts", "denied.test"], {"network": {"allowedDomains": ["allowed.test"]}})
+    r.only(op="net-resolve", target="denied.test")
+    assert not [e for e in r.events if e["type"] == "repeat"], r
+    assert r.events[-1]["totals"] == {"/network/allowedDomains": 1} or sum(r.events[-1]["totals"].values()) == 1, r
+
+
 @pytest.mark.parametrize("name", ["loopback.test", "metadata.test"])
 def test_resolved_address_check(srt, net, name):
     policy = {"network": {"allowedDomains": [name, "allowed.test"]}}

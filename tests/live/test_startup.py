@@ -88,7 +88,7 @@ def test_events_destination_that_cannot_be(srt, tmp_path):
 
 def test_full_descriptor_table(srt):
     """With no descriptor free srt fails, and runs nothing."""
-    for limit in (3, 5, 8, 12, 20):
+    for limit in (3, 5, 8, 12, 20, 64, 100, 255):
         done = subprocess.run(["sh", "-c", f"ulimit -n {limit}; ulimit -Hn {limit}; exec \"$@\"", "sh", *srt.command(["echo", "ran"])],
                               capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=30)
         assert done.returncode != 0 and "ran" not in done.stdout, (limit, done)
@@ -104,3 +104,20 @@ def test_hostile_environment(srt, tmp_path, project):
     if r.code == 0:
         assert "made" in r.out and str(tmp_path) not in r.out.split()[0], r
     assert not os.path.exists("/etc/x")
+
+
+def test_closed_descriptor_for_events(srt):
+    done = subprocess.run(["sh", "-c", 'exec "$@" 3>&-', "sh", SRT, "exec", "--events", "fd:3", "--", "echo", "ran"],
+                          capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    assert done.returncode == 125 and done.stdout == "" and "not open" in done.stderr, done
+
+
+def test_command_that_is_not_there_ends_the_stream(srt):
+    r = srt.run(["/nonexistent"])
+    assert r.code == 127 and [e["type"] for e in r.events] == ["start", "exit"], r
+    assert r.events[-1]["status"] == 127, r
+
+
+def test_proxies_of_the_hosts_loopback_are_dropped(srt):
+    r = srt.sh("echo $HTTPS_PROXY $https_proxy", env={"HTTPS_PROXY": "http://127.0.0.1:9", "https_proxy": "http://proxy.example:3"})
+    assert r.out == "http://proxy.example:3\n", r

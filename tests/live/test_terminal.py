@@ -94,12 +94,23 @@ def test_raw_mode():
 
 
 def test_interrupt_ends_a_program_that_does_not_handle_it(shell):
-    shell.send(f"{SRT} exec -- sleep 1000\n")
-    wait_until(lambda: processes_with("sleep\x001000"), what="sleep")
+    shell.send(f"{SRT} exec -- sh -c 'echo ready; exec sleep 1000'\n")
+    shell.expect("ready")
     shell.send("\x03")
     shell.expect("out> ")
     shell.send("echo status $?\n")
     shell.expect("status 130")
+
+
+def test_interrupt_during_the_start_is_not_lost(shell):
+    """From the moment that srt runs, a Ctrl-C ends the run, wherever it is."""
+    for i in range(12):
+        shell.send(f"{SRT} exec --quiet -- sleep 1000\n")
+        wait_until(lambda: processes_with("--quiet\x00--\x00sleep\x001000"), what="srt")
+        time.sleep(i * 0.002)
+        shell.send("\x03")
+        shell.expect("out> ")
+    wait_until(lambda: not processes_with("sleep\x001000"), 3, "the end of all")
 
 
 def test_interrupt_is_the_programs(shell):
@@ -150,6 +161,35 @@ def test_job_control_inside(shell, tmp_path):
     shell.expect("out> ")
     shell.send("echo status $?\n")
     shell.expect("status 9")
+
+
+def test_a_command_that_stops_itself(shell):
+    """As without srt: the shell outside has the terminal back, and fg goes on."""
+    shell.send(f"{SRT} exec -- sh -c 'kill -TSTP $$; echo resumed'\n")
+    shell.expect("Stopped")
+    shell.expect("out> ")
+    shell.send("fg\n")
+    shell.expect("resumed")
+
+
+def test_hangup_reaches_the_command_of_a_session_leader(tmp_path):
+    """srt leads the session (`xterm -e srt exec ...`): the kernel tells it alone."""
+    mark = tmp_path / "hung-up"
+    t = Terminal([SRT, "exec", "--allow-write", str(tmp_path), "--", "sh", "-c",
+                  f"trap 'echo x > {mark}; exit 3' HUP; echo ready; while :; do sleep 0.05; done"])
+    t.expect("ready")
+    os.close(t.fd)
+    wait_until(mark.exists, 5, "the trap")
+    wait_until(lambda: os.waitpid(t.pid, os.WNOHANG)[0], 5, "the end of srt")
+
+
+def test_closed_terminal_ends_a_stopped_command(shell, tmp_path):
+    shell.send(f"{SRT} exec -- sleep 1003\n")
+    wait_until(lambda: processes_with("sleep\x001003"), what="sleep")
+    shell.send("\x1a")
+    shell.expect("Stopped")
+    os.close(shell.fd)
+    wait_until(lambda: not processes_with("sleep\x001003"), 15, "the end of the tree")
 
 
 def test_full_screen_programs(tmp_path):

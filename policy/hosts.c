@@ -235,60 +235,61 @@ static struct policy_decision conclude(const struct policy_image *img,
                                 : no_entry);
 }
 
+static const char own_needs_entry[] =
+    "this host itself needs an entry that names it";
+
 static struct policy_decision refuse_malformed(void)
 {
     return decide(POLICY_DENY, "builtin:malformed-host",
                   "the host is not a well-formed name or address");
 }
 
-struct policy_decision policy_decide_host(const struct policy_image *img,
-                                          const char *host, uint16_t port)
+/* The depth of "*"; nearer than it is every rule that names something. */
+enum { DEPTH_ANY = -1, DEPTH_NAMED = 0 };
+
+static struct policy_decision decide_address(const struct policy_image *img,
+                                             struct policy_addr a,
+                                             uint16_t port, int min_depth)
 {
-    struct inquiry q = {.port = port, .min_depth = -1};
+    struct inquiry q = {.port = port, .min_depth = min_depth};
+    uint8_t bits = 0;
+    const char *class = policy_addr_class_range(a, &bits);
+    const char *no_entry = "no entry covers this address";
+
+    if (a.family != 4 && a.family != 6)
+        return refuse_malformed();
+    if (port == 0)
+        return decide(POLICY_DENY, "builtin:port-0", "no server has port 0");
+    if (class != NULL) {
+        q.min_depth = bits;
+        no_entry = classes[find_class(class)].literal;
+    } else if (min_depth == DEPTH_NAMED) {
+        no_entry = own_needs_entry;
+    }
+    each_addr(img, a, inquire, &q);
+    each_any(img, inquire, &q);
+    return conclude(img, &q, no_entry);
+}
+
+static struct policy_decision decide_host(const struct policy_image *img,
+                                          const char *host, uint16_t port,
+                                          int min_depth)
+{
+    struct inquiry q = {.port = port, .min_depth = min_depth};
     char name[POLICY_HOST_SIZE];
     struct policy_addr a;
 
     if (!policy_host_parse(host, strlen(host), name, sizeof(name), &a))
         return refuse_malformed();
     if (a.family != 0)
-        return policy_decide_address(img, a, port);
+        return decide_address(img, a, port, min_depth);
     if (port == 0)
         return decide(POLICY_DENY, "builtin:port-0", "no server has port 0");
     each_name(img, name, inquire, &q);
-    return conclude(img, &q, "no allowedDomains entry covers it");
-}
-
-struct policy_decision policy_decide_address(const struct policy_image *img,
-                                             struct policy_addr a,
-                                             uint16_t port)
-{
-    struct inquiry q = {.port = port, .min_depth = -1};
-    uint8_t bits = 0;
-    const char *class = policy_addr_class_range(a, &bits);
-
-    if (a.family != 4 && a.family != 6)
-        return refuse_malformed();
-    if (port == 0)
-        return decide(POLICY_DENY, "builtin:port-0", "no server has port 0");
-    if (class != NULL)
-        q.min_depth = bits;
-    each_addr(img, a, inquire, &q);
-    each_any(img, inquire, &q);
     return conclude(img, &q,
-                    class != NULL ? classes[find_class(class)].literal
-                                  : "no entry covers this address");
-}
-
-struct policy_decision policy_decide_denied(const struct policy_image *img,
-                                            struct policy_addr a, uint16_t port)
-{
-    struct inquiry q = {.port = port, .min_depth = -1};
-
-    each_addr(img, a, inquire, &q);
-    if (q.deny != NULL)
-        return refuse_by(img, q.deny);
-    return decide(POLICY_ALLOW, "/network/deniedAddresses",
-                  "no deniedAddresses entry covers it");
+                    min_depth == DEPTH_NAMED
+                        ? own_needs_entry
+                        : "no allowedDomains entry covers it");
 }
 
 /* The lowest port from `from` on that some rule allows, and whether a rule
@@ -324,15 +325,14 @@ static void search_port(void *ctx, const struct policy_match *m)
     }
 }
 
-struct policy_decision policy_decide_resolve(const struct policy_image *img,
-                                             const char *host)
+static struct policy_decision decide_resolve(const struct policy_image *img,
+                                             const char *host, int min_depth)
 {
     const struct policy_rule *refused = NULL;
     uint32_t port = 1;
     char name[POLICY_HOST_SIZE];
     struct policy_addr a;
     uint8_t bits = 0;
-    int min_depth = -1;
 
     if (!policy_host_parse(host, strlen(host), name, sizeof(name), &a))
         return refuse_malformed();
@@ -362,6 +362,44 @@ struct policy_decision policy_decide_resolve(const struct policy_image *img,
         return refuse_by(img, refused);
     return decide(POLICY_DENY, "/network/allowedDomains",
                   "no allowedDomains entry covers it");
+}
+
+struct policy_decision policy_decide_resolve(const struct policy_image *img,
+                                             const char *host)
+{
+    return decide_resolve(img, host, DEPTH_ANY);
+}
+
+struct policy_decision policy_decide_host(const struct policy_image *img,
+                                          const char *host, uint16_t port)
+{
+    return decide_host(img, host, port, DEPTH_ANY);
+}
+
+struct policy_decision policy_decide_named(const struct policy_image *img,
+                                           const char *host, uint16_t port)
+{
+    return port == 0 ? decide_resolve(img, host, DEPTH_NAMED)
+                     : decide_host(img, host, port, DEPTH_NAMED);
+}
+
+struct policy_decision policy_decide_address(const struct policy_image *img,
+                                             struct policy_addr a,
+                                             uint16_t port)
+{
+    return decide_address(img, a, port, DEPTH_ANY);
+}
+
+struct policy_decision policy_decide_denied(const struct policy_image *img,
+                                            struct policy_addr a, uint16_t port)
+{
+    struct inquiry q = {.port = port, .min_depth = -1};
+
+    each_addr(img, a, inquire, &q);
+    if (q.deny != NULL)
+        return refuse_by(img, q.deny);
+    return decide(POLICY_ALLOW, "/network/deniedAddresses",
+                  "no deniedAddresses entry covers it");
 }
 
 /* Rules about an address that a name led to. */

@@ -48,6 +48,11 @@ struct policy_decision policy_decide_resolve(const struct policy_image *img,
  * (IPv6 with or without brackets). */
 struct policy_decision policy_decide_host(const struct policy_image *img,
                                           const char *host, uint16_t port);
+/* The same for what leads to this host itself (a localhost name, an address of
+ * its own) by the host's network, not the sandbox's: "*" does not allow it.
+ * port 0: at some port. */
+struct policy_decision policy_decide_named(const struct policy_image *img,
+                                           const char *host, uint16_t port);
 /* A connection to an address nobody was given a name for. */
 struct policy_decision policy_decide_address(const struct policy_image *img,
                                              struct policy_addr a,

@@ -1,7 +1,51 @@
 #include <errno.h>
 #include <string.h>
 
+#include "policy/host.h"
 #include "proxy/internal.h"
+
+static bool is_own(const struct proxy *p, struct policy_addr a)
+{
+    a = policy_addr_meant(a);
+    for (size_t i = 0; i < p->nown; i++)
+        if (policy_addr_equal(p->own[i], a))
+            return true;
+    return false;
+}
+
+/* An address of this host: what "*" allows is not meant. */
+static struct policy_decision decide_own(const struct proxy *p,
+                                         struct policy_addr a, uint16_t port)
+{
+    char text[POLICY_ADDR_TEXT_MAX];
+
+    return policy_decide_named(
+        p->image, policy_addr_text(policy_addr_meant(a), text), port);
+}
+
+struct policy_decision proxy_admit_name(struct proxy *p, const char *host,
+                                        uint16_t port)
+{
+    return policy_host_is_localhost(host)
+               ? policy_decide_named(p->image, host, port)
+               : policy_decide_host(p->image, host, port);
+}
+
+/* May `host`, itself allowed, lead to `a`? */
+static struct policy_decision judge_lead(const struct proxy *p,
+                                         const char *host, struct policy_addr a,
+                                         uint16_t port)
+{
+    struct policy_decision d = policy_decide_resolved_at(p->image, host, a,
+                                                         port);
+
+    if (d.verdict == POLICY_ALLOW && !policy_host_is_localhost(host) &&
+        is_own(p, a) && decide_own(p, a, port).verdict == POLICY_DENY)
+        return (struct policy_decision){
+            POLICY_DENY, "builtin:own-address",
+            "resolved to an address of this host itself"};
+    return d;
+}
 
 struct policy_decision proxy_admit_address(struct proxy *p,
                                            struct policy_addr a, uint16_t port,
@@ -18,7 +62,9 @@ struct policy_decision proxy_admit_address(struct proxy *p,
         return d;
     }
     for (size_t i = 0; (name = proxy_names_get(p->names, a, i)) != NULL; i++) {
-        d = policy_decide_host(p->image, name, port);
+        d = proxy_admit_name(p, name, port);
+        if (d.verdict == POLICY_ALLOW)
+            d = judge_lead(p, name, a, port);
         if (d.verdict == POLICY_ALLOW) {
             *ret_host = name;
             return d;
@@ -28,19 +74,11 @@ struct policy_decision proxy_admit_address(struct proxy *p,
             *ret_host = name;
         }
     }
-    d = policy_decide_address(p->image, a, port);
+    d = is_own(p, a) ? decide_own(p, a, port)
+                     : policy_decide_address(p->image, a, port);
     if (d.verdict == POLICY_DENY && first.rule != NULL)
         return first;
     return d;
-}
-
-static bool is_own(const struct proxy *p, struct policy_addr a)
-{
-    a = policy_addr_meant(a);
-    for (size_t i = 0; i < p->nown; i++)
-        if (policy_addr_equal(p->own[i], a))
-            return true;
-    return false;
 }
 
 size_t proxy_admit_resolved(struct proxy *p, const char *host, uint16_t port,
@@ -50,15 +88,8 @@ size_t proxy_admit_resolved(struct proxy *p, const char *host, uint16_t port,
     size_t kept = 0;
 
     for (size_t i = 0; i < n; i++) {
-        struct policy_decision d = policy_decide_resolved_at(p->image, host,
-                                                             list[i], port);
+        struct policy_decision d = judge_lead(p, host, list[i], port);
 
-        if (d.verdict == POLICY_ALLOW && is_own(p, list[i]) &&
-            policy_decide_address(p->image, list[i], port).verdict ==
-                POLICY_DENY)
-            d = (struct policy_decision){
-                POLICY_DENY, "builtin:own-address",
-                "resolved to an address of this host itself"};
         if (d.verdict == POLICY_ALLOW)
             list[kept++] = list[i];
         else

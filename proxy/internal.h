@@ -53,6 +53,10 @@ void proxy_release_connection(struct proxy *p);
 struct policy_decision proxy_admit_address(struct proxy *p,
                                            struct policy_addr a, uint16_t port,
                                            char *buf, const char **ret_host);
+/* A connection to a name by the host's network: a localhost name is this host
+ * itself, and "*" does not open that. */
+struct policy_decision proxy_admit_name(struct proxy *p, const char *host,
+                                        uint16_t port);
 /* Keep those of `list` that `host` may lead to (port 0: at some port).
  * Returns how many; when none is left *ret_why is the last refusal. */
 size_t proxy_admit_resolved(struct proxy *p, const char *host, uint16_t port,

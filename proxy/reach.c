@@ -20,7 +20,7 @@ struct proxy_reach {
     int refused_err;
     const char *call;
     size_t asked_len;
-    char asked[256], host[256];
+    char asked[257], host[256]; /* asked: and a NUL */
 };
 
 static void answer(struct proxy_reach *r, const struct proxy_reached *a)
@@ -33,9 +33,9 @@ static void answer(struct proxy_reach *r, const struct proxy_reached *a)
         fn(ctx, a);
 }
 
-static void refuse(struct proxy_reach *r, struct policy_addr a,
-                   const struct policy_decision *d, const char *host,
-                   bool resolved)
+/* To ops.refused, before the answer. */
+static void tell(struct proxy_reach *r, struct policy_addr a,
+                 const struct policy_decision *d, const char *host)
 {
     const struct proxy_refusal refusal = {
         .client = r->client,
@@ -46,12 +46,20 @@ static void refuse(struct proxy_reach *r, struct policy_addr a,
         .decision = *d,
         .err = r->refused_err,
     };
+
+    r->p->ops.refused(r->p->ops.ctx, &refusal);
+}
+
+static void refuse(struct proxy_reach *r, struct policy_addr a,
+                   const struct policy_decision *d, const char *host,
+                   bool resolved)
+{
     const struct proxy_reached out = {.outcome = PROXY_REACH_REFUSED,
                                       .fd = -1,
                                       .resolved = resolved,
                                       .decision = *d};
 
-    r->p->ops.refused(r->p->ops.ctx, &refusal);
+    tell(r, a, d, host);
     answer(r, &out);
 }
 
@@ -90,9 +98,29 @@ static void give_addresses(struct proxy_reach *r,
     const struct proxy_reached out = {
         .outcome = PROXY_REACH_RESOLVED, .fd = -1, .list = list, .n = n};
 
+    answer(r, &out);
+}
+
+/* RFC 6761 6.3: the sandbox's own loopback; nothing to judge or remember. */
+static void give_localhost(struct proxy_reach *r)
+{
+    static const struct policy_addr list[] = {
+        {.family = 4, .bytes = {127, 0, 0, 1}},
+        {.family = 6, .bytes = {[15] = 1}},
+    };
+
+    if (r->family == AF_UNSPEC)
+        give_addresses(r, list, SRT_ARRAY_LEN(list));
+    else
+        give_addresses(r, &list[r->family == AF_INET6], 1);
+}
+
+static void give_names_addresses(struct proxy_reach *r,
+                                 const struct policy_addr *list, size_t n)
+{
     for (size_t i = 0; i < n; i++)
         (void)proxy_names_add(r->p->names, list[i], r->host);
-    answer(r, &out);
+    give_addresses(r, list, n);
 }
 
 static void on_resolved(void *ctx, int status, const struct policy_addr *list,
@@ -114,11 +142,11 @@ static void on_resolved(void *ctx, int status, const struct policy_addr *list,
     if (status == ARES_ENOTFOUND || (status == 0 && n == 0))
         fail(r, PROXY_REACH_NO_NAME, 0);
     else if (status != 0)
-        fail(r, PROXY_REACH_FAILED, EAGAIN);
+        fail(r, PROXY_REACH_NO_ANSWER, 0);
     else if (nkept == 0)
         refuse(r, list[0], &why, r->host, true);
     else if (r->port == 0)
-        give_addresses(r, kept, nkept);
+        give_names_addresses(r, kept, nkept);
     else
         dial(r, kept, nkept);
 }
@@ -144,7 +172,7 @@ static void reach_name(struct proxy_reach *r)
 {
     const struct policy_decision d =
         r->port == 0 ? policy_decide_resolve(r->p->image, r->host)
-                     : policy_decide_host(r->p->image, r->host, r->port);
+                     : proxy_admit_name(r->p, r->host, r->port);
 
     if (d.verdict == POLICY_DENY) {
         refuse(r, (struct policy_addr){0}, &d, r->host, false);
@@ -154,6 +182,22 @@ static void reach_name(struct proxy_reach *r)
     proxy_resolve(r->p, r->host, r->family, on_resolved, r);
 }
 
+/* A refusal like any other, so that it is told; the name as far as it can be
+ * shown. */
+static void refuse_malformed(struct proxy_reach *r)
+{
+    const struct policy_decision d = policy_decide_host(r->p->image, "", 1);
+    const struct proxy_reached out = {
+        .outcome = PROXY_REACH_MALFORMED, .fd = -1, .decision = d};
+
+    for (size_t i = 0; i < r->asked_len; i++)
+        if (r->asked[i] == '\0')
+            r->asked[i] = '?';
+    r->asked[r->asked_len] = '\0';
+    tell(r, (struct policy_addr){0}, &d, r->asked);
+    answer(r, &out);
+}
+
 static void on_start(struct proxy_timer *t)
 {
     struct proxy_reach *r = SRT_CONTAINER_OF(t, struct proxy_reach, start);
@@ -161,9 +205,11 @@ static void on_start(struct proxy_timer *t)
 
     if (!policy_host_canonical(r->asked, r->asked_len, r->host,
                                sizeof(r->host)))
-        fail(r, PROXY_REACH_MALFORMED, 0);
+        refuse_malformed(r);
     else if (policy_addr_parse(r->host, strlen(r->host), &literal))
         reach_address(r, literal);
+    else if (r->port == 0 && policy_host_is_localhost(r->host))
+        give_localhost(r);
     else
         reach_name(r);
 }
@@ -186,7 +232,7 @@ struct proxy_reach *proxy_reach_start(struct proxy *p,
     r->ctx = ctx;
     /* What is longer is no host, and as long as this it is none, either. */
     r->asked_len = q->host_len < sizeof(r->asked) ? q->host_len
-                                                  : sizeof(r->asked);
+                                                  : sizeof(r->asked) - 1;
     memcpy(r->asked, q->host, r->asked_len);
     r->start.fn = on_start;
     if (!proxy_loop_after(p->loop, &r->start, 0)) {

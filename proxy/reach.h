@@ -15,8 +15,9 @@ enum proxy_reach_outcome {
     PROXY_REACH_CONNECTED, /* fd, the callee's */
     PROXY_REACH_RESOLVED,  /* list, n >= 1 */
     PROXY_REACH_REFUSED,   /* decision; resolved: by what the name led to */
-    PROXY_REACH_MALFORMED, /* not a host */
+    PROXY_REACH_MALFORMED, /* not a host; told as a refusal; decision */
     PROXY_REACH_NO_NAME,   /* no such name, or no address of that family */
+    PROXY_REACH_NO_ANSWER, /* the name servers did not say */
     PROXY_REACH_FAILED,    /* err: an errno */
 };
 

@@ -59,12 +59,17 @@ static void reply(struct client *c, enum proxy_socks_reply code,
 
 static enum proxy_socks_reply code_of(const struct proxy_reached *r)
 {
-    if (r->outcome == PROXY_REACH_REFUSED)
+    switch (r->outcome) {
+    case PROXY_REACH_REFUSED:
+    case PROXY_REACH_MALFORMED:
         return PROXY_SOCKS_NOT_ALLOWED;
-    if (r->outcome == PROXY_REACH_NO_NAME)
+    case PROXY_REACH_NO_NAME:
         return PROXY_SOCKS_HOST_UNREACHABLE;
-    if (r->outcome != PROXY_REACH_FAILED)
-        return PROXY_SOCKS_FAILURE;
+    case PROXY_REACH_NO_ANSWER: /* the shim tells: try again */
+        return PROXY_SOCKS_TTL_EXPIRED;
+    default:
+        break;
+    }
     switch (r->err) {
     case ECONNREFUSED:
         return PROXY_SOCKS_REFUSED;

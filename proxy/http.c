@@ -242,9 +242,12 @@ static bool parse_fields(struct proxy_http_request *r,
     if (f.hosts > 1 || f.lengths > 1 || f.encodings > 1 ||
         (f.lengths > 0 && f.encodings > 0))
         return bad(p, 400, "contradictory Host, length or encoding");
+    if (f.hosts == 0 && !r->old)
+        return bad(p, 400, "HTTP/1.1 wants a Host field");
     if (r->old && f.encodings > 0)
         return bad(p, 400, "HTTP/1.0 has no transfer encodings");
-    if (r->connect && r->body != PROXY_HTTP_BODY_NONE)
+    /* Some clients say that it has none: "Content-Length: 0". */
+    if (r->connect && (f.encodings > 0 || r->body_len > 0))
         return bad(p, 400, "CONNECT has no body");
     return true;
 }
@@ -263,11 +266,26 @@ static size_t find_end(const char *bytes, size_t len, size_t *scanned)
     return at != NULL ? (size_t)(at - bytes) + 4 : 0;
 }
 
+/* A head with one never ends, or ends elsewhere for a laxer reader. */
+static bool has_bare_lf(const char *bytes, size_t from, size_t len)
+{
+    const char *end = bytes + len;
+    const char *at = bytes + from;
+
+    while (at < end && (at = memchr(at, '\n', (size_t)(end - at))) != NULL) {
+        if (at == bytes || at[-1] != '\r')
+            return true;
+        at++;
+    }
+    return false;
+}
+
 enum proxy_http_parsed proxy_http_parse(const char *bytes, size_t len,
                                         size_t *scanned,
                                         struct proxy_http_request *ret,
                                         struct proxy_http_problem *ret_problem)
 {
+    const size_t from = *scanned;
     size_t end = find_end(bytes, len, scanned);
     struct proxy_http_slice rest;
     struct proxy_http_slice line;
@@ -279,7 +297,8 @@ enum proxy_http_parsed proxy_http_parse(const char *bytes, size_t len,
     }
     if (end == 0) {
         /* A TLS hello or the like never gets to an empty line. */
-        if (len == 0 || is_token((struct proxy_http_slice){bytes, 1}))
+        if (len == 0 || (is_token((struct proxy_http_slice){bytes, 1}) &&
+                         !has_bare_lf(bytes, from, len)))
             return PROXY_HTTP_MORE;
         (void)bad(ret_problem, 400, "not HTTP");
         return PROXY_HTTP_BAD;
@@ -301,17 +320,11 @@ enum proxy_http_parsed proxy_http_parse(const char *bytes, size_t len,
 static bool is_hop_by_hop(struct proxy_http_slice name)
 {
     static const char *const names[] = {
-        "host",
-        "connection",
-        "proxy-connection",
-        "proxy-authorization",
-        "te",
-        "trailer",
-        "upgrade",
-        "keep-alive",
-        "proxy-authenticate",
+        "host", "connection", "te", "trailer", "upgrade", "keep-alive",
     };
 
+    if (name.len >= 6 && strncasecmp(name.at, "proxy-", 6) == 0)
+        return true;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (is(name, names[i]))
             return true;

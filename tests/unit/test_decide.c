@@ -84,6 +84,8 @@ static struct policy_decision ask(struct run *r, char **w)
         return policy_decide_resolve(img, w[1]);
     if (strcmp(w[0], "connect") == 0)
         return policy_decide_host(img, w[1], port(w[2]));
+    if (strcmp(w[0], "named") == 0)
+        return policy_decide_named(img, w[1], port(w[2]));
     if (strcmp(w[0], "leads") != 0)
         fail_msg("line %u: no question '%s'", r->line, w[0]);
     assert_true(policy_addr_parse(w[2], strlen(w[2]), &a));

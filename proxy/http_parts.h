@@ -45,8 +45,9 @@ struct proxy_http_exchange {
 
 /* http_conn.c: end at once. */
 void proxy_http_drop(struct proxy_http_exchange *x);
-/* Nothing more is said: a close with unread bytes would reset the connection
- * and could take the answer with it, so the client closes first, for a time. */
+/* Nothing more is said.  The client closes first, for a time: a close with
+ * unread bytes resets the connection, and a client whose write fails may never
+ * read its answer. */
 void proxy_http_linger(struct proxy_http_exchange *x);
 /* read(2) into PROXY_HTTP_BLOCK bytes; -2: nothing there now. */
 ssize_t proxy_http_read(int fd, char *block);

@@ -126,12 +126,13 @@ static void end(struct proxy_http_exchange *x)
 
 static void relay(struct proxy_http_exchange *x)
 {
+    bool going;
+
     send_up(x);
-    if (!proxy_http_push(&x->down, x->client_fd) || x->down.buf.overflow)
-        proxy_http_drop(x);
-    else if (x->server_eof && !waits(&x->down))
+    going = proxy_http_push(&x->down, x->client_fd) && !x->down.buf.overflow;
+    if (going && x->server_eof && !waits(&x->down))
         end(x);
-    else if (!watch_again(x))
+    else if (!going || !watch_again(x))
         proxy_http_drop(x);
 }
 

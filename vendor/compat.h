@@ -45,6 +45,7 @@ int vnd_pidfd_getfd(int pidfd, int fd);
 
 /* openat2(2), Linux 5.6. */
 #define VND_RESOLVE_NO_MAGICLINKS 0x02u
+#define VND_RESOLVE_NO_SYMLINKS   0x04u
 #define VND_RESOLVE_IN_ROOT       0x10u
 int vnd_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode,
                 uint64_t resolve);

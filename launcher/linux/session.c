@@ -476,6 +476,9 @@ static void tell_start(struct session *s)
         weak[w++] = "level preload: refusals are reported by the shim";
         weak[w++] = "level preload: static programs need proxy variables";
     }
+    if (p->landlock_abi < 6)
+        weak[w++] = "Landlock before ABI 6: signals to the own process group "
+                    "reach its members outside";
     if (p->landlock_abi > 0 && p->landlock_abi < 3)
         weak[w++] = "Landlock before ABI 3: truncate rests on the mounts";
     weak[w] = NULL;

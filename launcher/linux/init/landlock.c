@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "launcher/linux/init/init.h"
+#include "vendor/compat.h"
 
 /* Debian 12's kernel headers are older than these. */
 #ifndef LANDLOCK_ACCESS_FS_REFER
@@ -28,6 +29,16 @@
   LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_SYM |                  \
   LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_CHAR |                \
   LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_REFER)
+
+/* The paths are real; a symlink in one was put there during the start. */
+static int open_real(const char *path)
+{
+    const struct {
+        uint64_t flags, mode, resolve; /* struct open_how, openat2(2) */
+    } how = {O_PATH | O_CLOEXEC, 0, VND_RESOLVE_NO_SYMLINKS};
+
+    return (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+}
 
 static int grant(int ruleset, int fd, uint64_t rights)
 {
@@ -58,7 +69,7 @@ static int add_grants(const struct init_config *c, int ruleset, uint64_t rights,
         *ret_what = "a standard stream";
         if (g[i].path != 0) {
             *ret_what = init_text(c, g[i].path);
-            fd = open(*ret_what, O_PATH | O_CLOEXEC);
+            fd = open_real(*ret_what);
             if (fd < 0)
                 return errno;
         }
@@ -71,16 +82,30 @@ static int add_grants(const struct init_config *c, int ruleset, uint64_t rights,
     return 0;
 }
 
+/* linux/landlock.h of Linux 6.12, whose end older kernels do not know. */
+struct ruleset {
+    uint64_t handled_access_fs, handled_access_net, scoped;
+};
+
+#define SCOPE_SIGNAL (UINT64_C(1) << 1) /* ABI 6 */
+
 int init_landlock(const struct init_config *c, const char **ret_what)
 {
-    struct landlock_ruleset_attr attr = {.handled_access_fs = ALL_RIGHTS};
+    struct ruleset attr = {.handled_access_fs = ALL_RIGHTS};
+    size_t size = sizeof(attr.handled_access_fs);
     int ruleset;
     int err;
 
     *ret_what = "landlock_create_ruleset";
     if (c->landlock_abi < 3)
         attr.handled_access_fs &= ~LANDLOCK_ACCESS_FS_TRUNCATE;
-    ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
+    /* kill(0) reaches the whole process group, and that has members outside,
+     * whatever the pid namespace. */
+    if (c->landlock_abi >= 6) {
+        attr.scoped = SCOPE_SIGNAL;
+        size = sizeof(attr);
+    }
+    ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
     if (ruleset < 0)
         return errno;
     err = add_grants(c, ruleset, attr.handled_access_fs, ret_what);

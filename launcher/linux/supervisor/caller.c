@@ -103,61 +103,140 @@ static int own_root(const struct sup *s, pid_t tid)
     return srt_fd_take(&root);
 }
 
-/* The names of /proc and /dev that mean the one who asks. */
-static const struct {
-    const char *prefix, *becomes; /* %d: the caller's thread */
-} own_names[] = {
-    {"/proc/self", "/proc/%d"},       {"/proc/thread-self", "/proc/%d"},
-    {"/dev/fd", "/proc/%d/fd"},       {"/dev/stdin", "/proc/%d/fd/0"},
-    {"/dev/stdout", "/proc/%d/fd/1"}, {"/dev/stderr", "/proc/%d/fd/2"},
+/* A link of procfs that stands for an object, not for a name (proc(5)). */
+static bool is_magic(int parent, const char *name)
+{
+    struct statfs fs;
+    SRT_AUTO_FD int fd = -1;
+
+    if (fstatfs(parent, &fs) != 0 || fs.f_type != PROC_SUPER_MAGIC)
+        return false;
+    fd = vnd_openat2(parent, name, O_PATH | O_CLOEXEC, 0,
+                     VND_RESOLVE_NO_MAGICLINKS);
+    return fd < 0 && errno == ELOOP;
+}
+
+/* "self" and "thread-self" in the root of a procfs mean the one who asks; for
+ * us, of another pid namespace, they lead nowhere. */
+static bool means_caller(int dir, const char *name)
+{
+    enum { PROC_ROOT_INO = 1 };
+    struct statfs fs;
+    struct stat st;
+
+    return (strcmp(name, "self") == 0 || strcmp(name, "thread-self") == 0) &&
+           fstatfs(dir, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC &&
+           fstat(dir, &st) == 0 && st.st_ino == PROC_ROOT_INO;
+}
+
+/* A walk, one component at a time. */
+struct walk {
+    int at; /* owned; where it is */
+    unsigned links;
+    char rest[2 * SRT_PATH_MAX]; /* still to go */
 };
 
-/*
- * Does the path begin with a name that would mean us?  Then rewrite it to a
- * path below our own descriptor of the host's /proc: returns its rest, to be
- * opened at s->proc, or NULL.
- */
-static const char *translate(pid_t tid, const char *path, char *out,
-                             size_t size)
+/* Put a link's target in front of the rest. */
+static int add_target(struct walk *w, const char *name, size_t behind)
 {
-    for (size_t i = 0; i < SRT_ARRAY_LEN(own_names); i++) {
-        size_t n = strlen(own_names[i].prefix);
-        char head[32];
+    char target[2 * SRT_PATH_MAX];
+    ssize_t n = readlinkat(w->at, name, target, SRT_PATH_MAX);
+    size_t left = strlen(w->rest + behind);
 
-        if (strncmp(path, own_names[i].prefix, n) != 0 ||
-            (path[n] != '\0' && path[n] != '/'))
-            continue;
-        /* The table is ours; the format has one %d. */
-        (void)snprintf(head, sizeof(head), "%d%s", tid,
-                       own_names[i].becomes + strlen("/proc/%d"));
-        if ((size_t)snprintf(out, size, "%s%s", head, path + n) >= size)
-            return NULL;
-        return out;
+    if (n < 0)
+        return errno;
+    if (++w->links > MAX_LINKS)
+        return ELOOP;
+    if ((size_t)n + 1 + left >= sizeof(target))
+        return ENAMETOOLONG;
+    target[n] = '/';
+    memcpy(target + n + 1, w->rest + behind, left + 1);
+    memcpy(w->rest, target, (size_t)n + 1 + left + 1);
+    if (target[0] != '/')
+        return 0;
+    srt_fd_close(&w->at);
+    w->at = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return w->at >= 0 ? 0 : errno;
+}
+
+static int step(const struct sup *s, pid_t tid, struct walk *w,
+                const char *name, size_t behind)
+{
+    char own[16];
+    struct stat st;
+    int next;
+
+    if (means_caller(w->at, name)) {
+        (void)snprintf(own, sizeof(own), "%d", tid);
+        next = openat(s->proc, own, O_PATH | O_CLOEXEC);
+    } else if (is_magic(w->at, name)) {
+        next = openat(w->at, name, O_PATH | O_CLOEXEC);
+    } else {
+        next = openat(w->at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        if (next >= 0 && fstat(next, &st) == 0 && S_ISLNK(st.st_mode)) {
+            srt_fd_close(&next);
+            return add_target(w, name, behind);
+        }
     }
-    return NULL;
+    if (next < 0)
+        return errno;
+    srt_fd_close(&w->at);
+    w->at = next;
+    memmove(w->rest, w->rest + behind, strlen(w->rest + behind) + 1);
+    return 0;
+}
+
+/* The directory `path`, as the caller would reach it; -1 with errno. */
+static int walk_dir(const struct sup *s, pid_t tid, int at, const char *path)
+{
+    struct walk w = {.at = path[0] == '/'
+                               ? open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)
+                               : openat(at, ".", O_PATH | O_CLOEXEC)};
+    int err = w.at >= 0 ? 0 : errno;
+    int result;
+
+    (void)snprintf(w.rest, sizeof(w.rest), "%s", path);
+    while (err == 0) {
+        char name[256];
+        size_t from = strspn(w.rest, "/");
+        size_t n = strcspn(w.rest + from, "/");
+
+        if (n == 0)
+            break;
+        if (n >= sizeof(name)) {
+            err = ENAMETOOLONG;
+            break;
+        }
+        memcpy(name, w.rest + from, n);
+        name[n] = '\0';
+        err = step(s, tid, &w, name, from + n);
+    }
+    result = err == 0 ? openat(w.at, ".", O_PATH | O_DIRECTORY | O_CLOEXEC)
+                      : -1;
+    if (err == 0 && result < 0)
+        err = errno;
+    srt_fd_close(&w.at);
+    errno = err;
+    return result;
 }
 
 /* Open a directory of the caller's world: relative to `at`, absolute below its
  * own root if it has one. */
 static int open_dir(const struct sup *s, pid_t tid, int at, const char *path)
 {
-    char own[SRT_PATH_MAX];
-    const char *rest;
     int root;
     int fd;
 
-    if (path[0] != '/')
-        return openat(at, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    rest = translate(tid, path, own, sizeof(own));
-    if (rest != NULL)
-        return openat(s->proc, rest, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    root = own_root(s, tid);
-    if (root < 0)
-        return openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    fd = vnd_openat2(root, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0,
-                     VND_RESOLVE_IN_ROOT);
-    srt_fd_close(&root);
-    return fd;
+    if (path[0] == '/' && (root = own_root(s, tid)) >= 0) {
+        fd = vnd_openat2(root, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0,
+                         VND_RESOLVE_IN_ROOT);
+        srt_fd_close(&root);
+        return fd;
+    }
+    fd = openat(path[0] == '/' ? AT_FDCWD : at, path,
+                O_PATH | O_DIRECTORY | O_CLOEXEC);
+    /* What fails for us may lead through /proc/self. */
+    return fd >= 0 ? fd : walk_dir(s, tid, at, path);
 }
 
 /* Split into directory and last component; trailing slashes go. */
@@ -216,19 +295,6 @@ static int settle_dots(const struct sup *s, int *parent, char *name,
     srt_fd_close(parent);
     *parent = srt_fd_take(&fd);
     return 0;
-}
-
-/* A link of procfs that stands for an object, not for a name (proc(5)). */
-static bool is_magic(int parent, const char *name)
-{
-    struct statfs fs;
-    SRT_AUTO_FD int fd = -1;
-
-    if (fstatfs(parent, &fs) != 0 || fs.f_type != PROC_SUPER_MAGIC)
-        return false;
-    fd = vnd_openat2(parent, name, O_PATH | O_CLOEXEC, 0,
-                     VND_RESOLVE_NO_MAGICLINKS);
-    return fd < 0 && errno == ELOOP;
 }
 
 /* What a relative path begins at. */

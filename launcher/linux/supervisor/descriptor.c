@@ -1,8 +1,10 @@
 /*
- * Calls on a descriptor.  Never continued: between our look and the kernel's a
- * second thread could put a file of the host (standard input) in its place.
- * The descriptor is taken, judged where it is, and the call performed on what
- * we hold, with the caller's own credentials (the supervisor has no others).
+ * Calls that change what a file is (mode, owner, times, attributes), by
+ * descriptor or by path.  Never continued: Landlock does not know them, and
+ * between our look and the kernel's a second thread could put a file of the
+ * host (standard input, or its link in /proc) in the place of what was judged.
+ * The object is taken, judged where it is, and the call performed on what we
+ * hold: by its link in our own /proc, which the working directory is.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,8 +15,10 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+#include <utime.h>
 
 #include "base/path.h"
 #include "launcher/linux/supervisor/files.h"
@@ -23,52 +27,104 @@ enum { XATTR_MAX = 65536 /* XATTR_SIZE_MAX of linux/limits.h */ };
 
 /* ---- performing ---- */
 
-static int do_times(const struct seccomp_notif *n, int fd)
-{
-    struct timespec times[2];
-    uint64_t at = n->data.args[2];
+/* What is held, as a path below the working directory. */
+struct held {
+    int fd;
+    char link[32];
+};
 
-    if (at != 0 &&
-        sup_caller_read((pid_t)n->pid, at, times, sizeof(times)) != 0)
-        return EFAULT;
-    return utimensat(fd, "", at != 0 ? times : NULL, AT_EMPTY_PATH) == 0
+/* The times as each call has them: seconds, microseconds, nanoseconds. */
+static int read_times(const struct seccomp_notif *n, uint64_t at,
+                      struct timespec times[2])
+{
+    struct timeval tv[2];
+    struct utimbuf buf;
+    int err;
+
+    switch (n->data.nr) {
+#ifdef SYS_utime
+    case SYS_utime:
+        err = sup_caller_read((pid_t)n->pid, at, &buf, sizeof(buf));
+        times[0] = (struct timespec){.tv_sec = buf.actime};
+        times[1] = (struct timespec){.tv_sec = buf.modtime};
+        return err;
+    case SYS_utimes:
+    case SYS_futimesat:
+        err = sup_caller_read((pid_t)n->pid, at, tv, sizeof(tv));
+        for (int i = 0; i < 2; i++) {
+            if (err == 0 && (tv[i].tv_usec < 0 || tv[i].tv_usec > 999999))
+                return EINVAL;
+            times[i] = (struct timespec){.tv_sec = tv[i].tv_sec,
+                                         .tv_nsec = tv[i].tv_usec * 1000};
+        }
+        return err;
+#endif
+    default:
+        return sup_caller_read((pid_t)n->pid, at, times, 2 * sizeof(times[0]));
+    }
+}
+
+static int do_times(const struct seccomp_notif *n, const struct held *h,
+                    int arg)
+{
+    struct timespec times[2] = {{0}};
+    uint64_t at = n->data.args[arg];
+    int err = at != 0 ? read_times(n, at, times) : 0;
+
+    if (err != 0)
+        return err == EINVAL ? EINVAL : EFAULT;
+    return utimensat(h->fd, "", at != 0 ? times : NULL, AT_EMPTY_PATH) == 0
                ? 0
                : errno;
 }
 
-/* f*xattr do not take O_PATH descriptors, and neither do we. */
-static int do_setxattr(const struct seccomp_notif *n, int fd)
+/* "security." attributes need capabilities that the caller has not, and the
+ * supervisor has. */
+static int read_attribute(const struct seccomp_notif *n, char *name,
+                          size_t size)
+{
+    int err = sup_caller_string((pid_t)n->pid, n->data.args[1], name, size);
+
+    if (err != 0)
+        return err == ENAMETOOLONG ? ERANGE : EFAULT;
+    return strncmp(name, "user.", 5) == 0 ||
+                   strncmp(name, "system.posix_acl_", 17) == 0
+               ? 0
+               : EPERM;
+}
+
+static int do_setxattr(const struct seccomp_notif *n, const struct held *h)
 {
     char name[256];
     size_t size = n->data.args[3];
     char *value;
-    int err = sup_caller_string((pid_t)n->pid, n->data.args[1], name,
-                                sizeof(name));
+    int err = read_attribute(n, name, sizeof(name));
 
     if (err != 0)
-        return err == ENAMETOOLONG ? ERANGE : EFAULT;
+        return err;
     if (size > XATTR_MAX)
         return E2BIG;
     value = malloc(size + 1);
     if (value == NULL)
         return ENOMEM;
-    err = size > 0
-              ? sup_caller_read((pid_t)n->pid, n->data.args[2], value, size)
-              : 0;
-    if (err == 0 && fsetxattr(fd, name, value, size, (int)n->data.args[4]) != 0)
+    if (size > 0 &&
+        sup_caller_read((pid_t)n->pid, n->data.args[2], value, size) != 0)
+        err = EFAULT;
+    if (err == 0 &&
+        setxattr(h->link, name, value, size, (int)n->data.args[4]) != 0)
         err = errno;
     free(value);
     return err;
 }
 
-static int do_removexattr(const struct seccomp_notif *n, int fd)
+static int do_removexattr(const struct seccomp_notif *n, const struct held *h)
 {
     char name[256];
+    int err = read_attribute(n, name, sizeof(name));
 
-    if (sup_caller_string((pid_t)n->pid, n->data.args[1], name, sizeof(name)) !=
-        0)
-        return EFAULT;
-    return fremovexattr(fd, name) == 0 ? 0 : errno;
+    if (err != 0)
+        return err;
+    return removexattr(h->link, name) == 0 ? 0 : errno;
 }
 
 static int do_ioctl(const struct seccomp_notif *n, int fd)
@@ -89,32 +145,73 @@ static int do_ioctl(const struct seccomp_notif *n, int fd)
     return ioctl(fd, FS_IOC_FSSETXATTR, &attr) == 0 ? 0 : errno;
 }
 
+static int do_mode(const struct held *h, uint64_t mode)
+{
+    return chmod(h->link, (mode_t)mode) == 0 ? 0 : errno;
+}
+
+static int do_owner(const struct held *h, uint64_t uid, uint64_t gid)
+{
+    return fchownat(h->fd, "", (uid_t)uid, (gid_t)gid, AT_EMPTY_PATH) == 0
+               ? 0
+               : errno;
+}
+
+/* What stands in which argument, by the call. */
 static int perform(const struct seccomp_notif *n, int fd)
 {
     const __u64 *a = n->data.args;
+    struct held h = {.fd = fd};
 
+    (void)snprintf(h.link, sizeof(h.link), "self/fd/%d", fd);
     switch (n->data.nr) {
+#ifdef SYS_chmod
+    case SYS_chmod:
+#endif
     case SYS_fchmod:
-        return fchmod(fd, (mode_t)a[1]) == 0 ? 0 : errno;
+        return do_mode(&h, a[1]);
+    case SYS_fchmodat:
+    case 452 /* fchmodat2, Linux 6.6 */:
+        return do_mode(&h, a[2]);
+#ifdef SYS_chown
+    case SYS_chown:
+    case SYS_lchown:
+#endif
     case SYS_fchown:
-        return fchown(fd, (uid_t)a[1], (gid_t)a[2]) == 0 ? 0 : errno;
+        return do_owner(&h, a[1], a[2]);
     case SYS_fchownat:
-        return fchownat(fd, "", (uid_t)a[2], (gid_t)a[3], AT_EMPTY_PATH) == 0
-                   ? 0
-                   : errno;
+        return do_owner(&h, a[2], a[3]);
+#ifdef SYS_utime
+    case SYS_utime:
+    case SYS_utimes:
+        return do_times(n, &h, 1);
+    case SYS_futimesat:
+#endif
     case SYS_utimensat:
-        return do_times(n, fd);
+        return do_times(n, &h, 2);
+    case SYS_setxattr:
+    case SYS_lsetxattr:
     case SYS_fsetxattr:
-        return do_setxattr(n, fd);
+        return do_setxattr(n, &h);
+    case SYS_removexattr:
+    case SYS_lremovexattr:
     case SYS_fremovexattr:
-        return do_removexattr(n, fd);
+        return do_removexattr(n, &h);
     case SYS_ioctl:
         return do_ioctl(n, fd);
-    default: /* fchmodat2 with AT_EMPTY_PATH */
-        return syscall(n->data.nr, fd, "", (mode_t)a[2], AT_EMPTY_PATH) == 0
-                   ? 0
-                   : errno;
+    default:
+        return EPERM;
     }
+}
+
+void sup_path_perform(struct sup *s, const struct seccomp_notif *n,
+                      const struct sup_entry *at)
+{
+    SRT_AUTO_FD int fd = openat(at->parent,
+                                at->name[0] != '\0' ? at->name : ".",
+                                O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+    sup_answer(s, n->id, fd >= 0 ? perform(n, fd) : errno, 0);
 }
 
 /* ---- judging ---- */

@@ -80,33 +80,13 @@ static int resolve(struct sup *s, const struct seccomp_notif *n, int dirfd,
     return err;
 }
 
-/* Read and resolve one name.  0; or an errno after which the call was already
- * answered or continued. */
-static int take_name(struct sup *s, const struct seccomp_notif *n, int8_t dirfd,
-                     int8_t path, enum sup_follow follow, struct subject *ret)
-{
-    int err = sup_caller_string((pid_t)n->pid, n->data.args[path],
-                                ret->requested, sizeof(ret->requested));
-
-    ret->at.parent = -1;
-    if (err == EPERM) {
-        warn_unreadable(s, (pid_t)n->pid);
-        sup_continue(s, n->id);
-        return err;
-    }
-    if (err != 0) {
-        sup_answer(s, n->id, err, 0);
-        return err;
-    }
-    err = resolve(s, n, arg_dirfd(n, dirfd), follow, ret);
-    /* It leads nowhere: the kernel says so in its own words, and a mask that is
-     * in the way reports. */
-    if (err != 0)
-        sup_continue(s, n->id);
-    return err;
-}
-
 /* ---- refusing ---- */
+
+static bool is_ours_alone(const struct files_row *row)
+{
+    return row->check == CHANNEL_CHECK_META ||
+           row->check == CHANNEL_CHECK_XATTR;
+}
 
 int sup_files_errno(const struct policy_decision *d, enum channel_check check)
 {
@@ -207,6 +187,63 @@ static int judge(struct sup *s, const struct files_row *row, const char *path,
     return is_busy(s, row, path) ? EBUSY : 0;
 }
 
+/* ---- taking the names ---- */
+
+/* A name that could not be resolved.  Most calls are left to the kernel, with
+ * mounts and Landlock behind it.  Changes of mode, owner, times and attributes
+ * are not: a path that becomes a stream's link in /proc meanwhile would lead to
+ * a mount of the host, which neither covers. */
+static void leave(struct sup *s, const struct seccomp_notif *n,
+                  const struct files_row *row, struct subject *a, int err)
+{
+    char clean[SRT_PATH_MAX];
+    const char *name;
+
+    if (!is_ours_alone(row)) {
+        sup_continue(s, n->id);
+        return;
+    }
+    name = srt_path_clean(a->requested, clean, sizeof(clean))
+               ? srt_path_split(clean, a->dir, sizeof(a->dir))
+               : NULL;
+    if (err != EACCES || name == NULL || strlen(name) >= sizeof(a->at.name) ||
+        policy_decide_write(s->image, clean).verdict == POLICY_ALLOW) {
+        sup_answer(s, n->id, err, 0);
+        return;
+    }
+    memcpy(a->at.name, name, strlen(name) + 1); /* a mask is in the way */
+    refuse(s, n, row, a, NULL, EACCES);
+}
+
+/* Read and resolve one name.  0; or an errno after which the call was already
+ * answered or continued. */
+static int take_name(struct sup *s, const struct seccomp_notif *n,
+                     const struct files_row *row, bool second,
+                     enum sup_follow follow, struct subject *ret)
+{
+    int8_t dirfd = second ? row->dirfd2 : row->dirfd;
+    int8_t path = second ? row->path2 : row->path;
+    int err = sup_caller_string((pid_t)n->pid, n->data.args[path],
+                                ret->requested, sizeof(ret->requested));
+
+    ret->at.parent = -1;
+    if (err == EPERM) {
+        warn_unreadable(s, (pid_t)n->pid);
+        leave(s, n, row, ret, EACCES);
+        return err;
+    }
+    if (err != 0) {
+        sup_answer(s, n->id, err, 0);
+        return err;
+    }
+    err = resolve(s, n, arg_dirfd(n, dirfd), follow, ret);
+    /* It leads nowhere: the kernel says so in its own words, and a mask that is
+     * in the way reports. */
+    if (err != 0)
+        leave(s, n, row, ret, err);
+    return err;
+}
+
 /* ---- the kinds ---- */
 
 /* A magic link of /proc/TID/fd: the file that a descriptor stands for.  What
@@ -250,8 +287,8 @@ static void call_open(struct sup *s, const struct seccomp_notif *n,
     bool reads = (flags & WRITES) == 0;
     int err;
 
-    if (take_name(s, n, row->dirfd, row->path,
-                  follow ? SUP_FOLLOW_TO_MAGIC : SUP_NOFOLLOW, &link) != 0)
+    if (take_name(s, n, row, false, follow ? SUP_FOLLOW_TO_MAGIC : SUP_NOFOLLOW,
+                  &link) != 0)
         return;
     memcpy(a.requested, link.requested, sizeof(a.requested));
     if (is_own_stream(&link) ||
@@ -273,13 +310,15 @@ static void call_path(struct sup *s, const struct seccomp_notif *n,
     AUTO_SUBJECT struct subject a = {.at.parent = -1};
     int err;
 
-    if (take_name(s, n, row->dirfd, row->path, follow, &a) != 0)
+    if (take_name(s, n, row, false, follow, &a) != 0)
         return;
     err = judge(s, row, a.full, false);
-    if (err == 0)
-        sup_continue(s, n->id);
-    else
+    if (err != 0)
         refuse(s, n, row, &a, NULL, err);
+    else if (is_ours_alone(row))
+        sup_path_perform(s, n, &a.at);
+    else
+        sup_continue(s, n->id);
 }
 
 static void call_at_flags(struct sup *s, const struct seccomp_notif *n,
@@ -319,8 +358,8 @@ static void call_two(struct sup *s, const struct seccomp_notif *n,
         sup_answer(s, n->id, ENOENT, 0); /* needs CAP_DAC_READ_SEARCH */
         return;
     }
-    if (take_name(s, n, row->dirfd, row->path, follow, &a) != 0 ||
-        take_name(s, n, row->dirfd2, row->path2, SUP_NOFOLLOW, &b) != 0)
+    if (take_name(s, n, row, false, follow, &a) != 0 ||
+        take_name(s, n, row, true, SUP_NOFOLLOW, &b) != 0)
         return;
     err = judge(s, row, a.full, false);
     if (err == 0)

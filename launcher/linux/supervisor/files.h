@@ -37,6 +37,11 @@ const struct files_row *sup_files_row(int nr);
 void sup_descriptor_call(struct sup *s, const struct seccomp_notif *n,
                          const struct files_row *row, int fd);
 
+/* descriptor.c: perform an allowed change of mode, owner, times or attributes on
+ * the object that `at` is, and answer. */
+void sup_path_perform(struct sup *s, const struct seccomp_notif *n,
+                      const struct sup_entry *at);
+
 /* The attribute's name, where the check wants it, else "": the fourth text. */
 void sup_files_add_attribute(struct channel_msg *m,
                              const struct seccomp_notif *n,

@@ -35,14 +35,28 @@
 
 static const struct sup_config *config;
 
-static int clone_tree(int dirfd, const char *path, unsigned flags)
+/* The paths of the plan are real; a symlink in one was put there since, and
+ * would lead the mount to a place that nobody judged.  (The last component may
+ * be one that is a region itself.) */
+static int open_real(const char *path)
 {
-    /* A region may be a symlink itself: the link is what is cloned. */
-    int fd = vnd_open_tree(dirfd, path,
-                           VND_OPEN_TREE_CLONE | AT_SYMLINK_NOFOLLOW | flags);
+    int fd = vnd_openat2(AT_FDCWD, path, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0,
+                         VND_RESOLVE_NO_SYMLINKS);
+
+    if (fd < 0)
+        sup_fail(config, "mount plan: a path that changed during the start",
+                 path, errno);
+    return fd;
+}
+
+static int clone_tree(const char *path, unsigned flags)
+{
+    int at = open_real(path);
+    int fd = vnd_open_tree(at, "", VND_OPEN_TREE_CLONE | AT_EMPTY_PATH | flags);
 
     if (fd < 0)
         sup_fail(config, "mount plan: clone", path, errno);
+    (void)close(at);
     return fd;
 }
 
@@ -54,12 +68,21 @@ static void set_attrs(int tree, uint64_t set, uint64_t clear, const char *path)
         sup_fail(config, "mount plan: flags of", path, errno);
 }
 
+static void move_to(int tree, const char *path)
+{
+    int at = open_real(path);
+
+    if (vnd_move_mount(tree, "", at, "",
+                       VND_MOVE_MOUNT_F_EMPTY_PATH |
+                           VND_MOVE_MOUNT_T_EMPTY_PATH) != 0)
+        sup_fail(config, "mount plan: mount on", path, errno);
+    (void)close(at);
+}
+
 /* Put a clone at path; the descriptor is closed. */
 static void place(int tree, const char *path)
 {
-    if (vnd_move_mount(tree, "", AT_FDCWD, path, VND_MOVE_MOUNT_F_EMPTY_PATH) !=
-        0)
-        sup_fail(config, "mount plan: mount on", path, errno);
+    move_to(tree, path);
     (void)close(tree);
 }
 
@@ -242,19 +265,17 @@ static void place_mask(const struct plan *p, size_t i, bool fuse)
     else
         (void)snprintf(source, sizeof(source), MASKS "/%s",
                        r->dir ? "dir" : "file");
-    tree = clone_tree(AT_FDCWD, source, 0);
+    tree = clone_tree(source, 0);
     set_attrs(tree, MASK_ATTRS | VND_MOUNT_ATTR_NOEXEC, 0, r->path);
     if (!fuse) {
         place(tree, r->path);
         return;
     }
     /* By descriptor: the path leads into the plain mask only from outside. */
-    if (vnd_move_mount(tree, "", AT_FDCWD, r->path,
-                       VND_MOVE_MOUNT_F_EMPTY_PATH) != 0)
-        sup_fail(config, "mount plan: mask", r->path, errno);
+    move_to(tree, r->path);
     (void)snprintf(source, sizeof(source), MASKS "/fuse/%zu", i);
     {
-        int mask = clone_tree(AT_FDCWD, source, 0);
+        int mask = clone_tree(source, 0);
 
         if (vnd_move_mount(mask, "", tree, "",
                            VND_MOVE_MOUNT_F_EMPTY_PATH |
@@ -279,7 +300,7 @@ static bool needs_clone(const struct plan *p, size_t i)
 static void pin(const char *path)
 {
     /* Anything will do; the directory itself is at hand. */
-    place(clone_tree(AT_FDCWD, path, 0), path);
+    place(clone_tree(path, 0), path);
 }
 
 static void place_clone(int proc, const struct plan_region *r, int tree)
@@ -291,6 +312,40 @@ static void place_clone(int proc, const struct plan_region *r, int tree)
         each_mount_below(proc, r->path, make_writable);
 }
 
+/* A read-only mount of a path on itself. */
+static void make_read_only(const char *path)
+{
+    int tree;
+
+    if (access(path, F_OK) != 0)
+        return; /* this kernel, or this terminal, has none */
+    tree = clone_tree(path, 0);
+    set_attrs(tree, VND_MOUNT_ATTR_RDONLY, 0, path);
+    place(tree, path);
+}
+
+/*
+ * The device nodes are the host's own, and what they are (mode, owner, times)
+ * is no business of the command's; writing to a device does not ask its mount.
+ * What of /proc is the machine's and not a process's: root has the modes to
+ * write there, without a capability.
+ */
+static void protect_machine(void)
+{
+    static const char *const places[] = {
+        "/dev/null",    "/dev/zero",           "/dev/full",
+        "/dev/random",  "/dev/urandom",        "/dev/tty",
+        "/dev/console", "/proc/sys",           "/proc/sysrq-trigger",
+        "/proc/irq",    "/proc/bus",           "/proc/fs",
+        "/proc/acpi",   "/proc/scsi",          "/proc/driver",
+        "/proc/mtrr",   "/proc/dynamic_debug", "/proc/latency_stats",
+        "/proc/asound", "/proc/sysvipc",       "/proc/pressure",
+    };
+
+    for (size_t i = 0; i < SRT_ARRAY_LEN(places); i++)
+        make_read_only(places[i]);
+}
+
 void sup_mounts_make(const struct sup_config *c, int proc, int fuse)
 {
     const struct plan *p = c->plan;
@@ -300,9 +355,9 @@ void sup_mounts_make(const struct sup_config *c, int proc, int fuse)
     config = c;
     for (size_t i = 0; i < p->nregions; i++) {
         masked |= p->regions[i].access == PLAN_MASKED;
-        clones[i] = needs_clone(p, i) ? clone_tree(AT_FDCWD, p->regions[i].path,
-                                                   VND_AT_RECURSIVE)
-                                      : -1;
+        clones[i] = needs_clone(p, i)
+                        ? clone_tree(p->regions[i].path, VND_AT_RECURSIVE)
+                        : -1;
     }
     for (size_t i = 0; i < p->nregions; i++)
         if (p->regions[i].pinned)
@@ -318,6 +373,7 @@ void sup_mounts_make(const struct sup_config *c, int proc, int fuse)
         else if (clones[i] >= 0)
             place_clone(proc, &p->regions[i], clones[i]);
     }
+    protect_machine();
     (void)umount2(MASKS "/fuse", MNT_DETACH);
     (void)umount2(MASKS, MNT_DETACH);
     srt_free_ptr(&clones);

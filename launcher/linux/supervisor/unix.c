@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -26,8 +27,20 @@ static size_t aligned(size_t n)
     return (n + 3u) & ~(size_t)3u;
 }
 
-/* Do the attributes of one dumped socket name this inode? */
-static bool names_inode(const char *at, size_t left, uint32_t ino)
+/* A file as sock_diag(7) names it: half of the inode number, and the device as
+ * the kernel writes it (MKDEV, 20 bits of minor). */
+struct place {
+    uint32_t ino, dev;
+};
+
+static struct place place_of(const struct stat *st)
+{
+    return (struct place){(uint32_t)st->st_ino,
+                          major(st->st_dev) << 20 | minor(st->st_dev)};
+}
+
+/* Do the attributes of one dumped socket name this file? */
+static bool names_file(const char *at, size_t left, struct place p)
 {
     struct nlattr a;
 
@@ -39,7 +52,7 @@ static bool names_inode(const char *at, size_t left, uint32_t ino)
             return false;
         if (a.nla_type == UNIX_DIAG_VFS && a.nla_len >= sizeof(a) + sizeof(v)) {
             memcpy(&v, at + sizeof(a), sizeof(v));
-            return v.udiag_vfs_ino == ino;
+            return v.udiag_vfs_ino == p.ino && v.udiag_vfs_dev == p.dev;
         }
         if (aligned(a.nla_len) >= left)
             return false;
@@ -50,8 +63,8 @@ static bool names_inode(const char *at, size_t left, uint32_t ino)
 }
 
 /* One datagram of the dump: *ret_done at its end. */
-static bool dump_names_inode(const char *at, size_t left, uint32_t ino,
-                             bool *ret_done)
+static bool dump_names_file(const char *at, size_t left, struct place p,
+                            bool *ret_done)
 {
     struct nlmsghdr h;
     const size_t head = NLMSG_LENGTH(sizeof(struct unix_diag_msg));
@@ -65,7 +78,7 @@ static bool dump_names_inode(const char *at, size_t left, uint32_t ino,
             return found;
         }
         if (h.nlmsg_len >= head)
-            found |= names_inode(at + head, h.nlmsg_len - head, ino);
+            found |= names_file(at + head, h.nlmsg_len - head, p);
         if (aligned(h.nlmsg_len) >= left)
             break;
         at += aligned(h.nlmsg_len);
@@ -99,8 +112,7 @@ static bool bound_inside(const struct sup *s, const struct stat *st)
 
         if (len <= 0)
             break;
-        found |= dump_names_inode(buf, (size_t)len, (uint32_t)st->st_ino,
-                                  &done);
+        found |= dump_names_file(buf, (size_t)len, place_of(st), &done);
     }
     return found;
 }

@@ -100,7 +100,7 @@ static void test_places(void **state)
                   "/w/.zshrc dw file protected link builtin:protect/.zshrc\n"
                   "/w/a.pem dr file /filesystem/denyRead/1\n"
                   "/w/a.pem dw file /filesystem/denyWrite/0\n"
-                  "/w/events dw file protected builtin:protect/events\n"
+                  "/w/events dw file protected builtin:protect/own\n"
                   "/w/link dw file link /filesystem/denyRead/0\n");
     assert_int_equal(policy_decide_read(m.policy.image, "/absent/x").verdict,
                      POLICY_DENY);

@@ -130,6 +130,48 @@ static void restore_signals(const struct init_config *c)
     (void)sigprocmask(SIG_SETMASK, &mask, NULL);
 }
 
+/*
+ * Without a supervisor nobody judges fchmod(0) and its like, and a file on a
+ * stream stands on a mount of the host's: what is open for reading is opened
+ * again, on the sandbox's own mount.
+ */
+static void reopen_stream(int fd)
+{
+    char link[32];
+    char path[4096];
+    struct stat a;
+    struct stat b;
+    int flags = fcntl(fd, F_GETFL);
+    int again;
+    ssize_t n;
+
+    if (flags < 0 || (flags & O_ACCMODE) != O_RDONLY || fstat(fd, &a) != 0 ||
+        !S_ISREG(a.st_mode))
+        return;
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    n = readlink(link, path, sizeof(path) - 1);
+    path[n > 0 ? n : 0] = '\0';
+    again = open(path, O_RDONLY | O_CLOEXEC);
+    if (again < 0 || fstat(again, &b) != 0 || a.st_dev != b.st_dev ||
+        a.st_ino != b.st_ino)
+        fail(125, "at this level an input file must be visible inside", path,
+             again < 0 ? errno : ESTALE);
+    (void)lseek(again, lseek(fd, 0, SEEK_CUR), SEEK_SET);
+    (void)dup2(again, fd);
+    (void)close(again);
+}
+
+static void reopen_streams(const struct init_config *c)
+{
+    const int32_t *keep = (const void *)((const char *)c + c->keep_fds);
+
+    for (int fd = 0; fd <= 2; fd++)
+        if ((c->closed_fds & (1u << fd)) == 0)
+            reopen_stream(fd);
+    for (uint32_t i = 0; i < c->nkeep_fds; i++)
+        reopen_stream(keep[i]);
+}
+
 /* Close everything above 2 but the --pass-fd numbers; the control socket goes
  * with execve. */
 static void close_others(const struct init_config *c)
@@ -240,6 +282,8 @@ int main(int argc, char **argv)
     files.rlim_max = c->nofile_max;
     (void)setrlimit(RLIMIT_NOFILE, &files);
     (void)umask((mode_t)c->umask);
+    if (!c->use_listener)
+        reopen_streams(c);
     restore_signals(c);
     close_others(c);
     close_closed(c);

@@ -150,15 +150,27 @@ static int do_mode(const struct held *h, uint64_t mode)
     return chmod(h->link, (mode_t)mode) == 0 ? 0 : errno;
 }
 
-static int do_owner(const struct held *h, uint64_t uid, uint64_t gid)
+/* No other ids than the own one exist in the sandbox's user namespace. */
+static bool translate_id(uint32_t given, uint32_t own, uint32_t *ret)
 {
-    return fchownat(h->fd, "", (uid_t)uid, (gid_t)gid, AT_EMPTY_PATH) == 0
-               ? 0
-               : errno;
+    *ret = given == own ? 0 : given;
+    return given == own || given == UINT32_MAX;
+}
+
+static int do_owner(const struct sup *s, const struct held *h, uint64_t uid,
+                    uint64_t gid)
+{
+    uint32_t u;
+    uint32_t g;
+
+    if (!translate_id((uint32_t)uid, s->uid, &u) ||
+        !translate_id((uint32_t)gid, s->gid, &g))
+        return s->uid == 0 ? EINVAL : EPERM;
+    return fchownat(h->fd, "", u, g, AT_EMPTY_PATH) == 0 ? 0 : errno;
 }
 
 /* What stands in which argument, by the call. */
-static int perform(const struct seccomp_notif *n, int fd)
+static int perform(const struct sup *s, const struct seccomp_notif *n, int fd)
 {
     const __u64 *a = n->data.args;
     struct held h = {.fd = fd};
@@ -178,9 +190,9 @@ static int perform(const struct seccomp_notif *n, int fd)
     case SYS_lchown:
 #endif
     case SYS_fchown:
-        return do_owner(&h, a[1], a[2]);
+        return do_owner(s, &h, a[1], a[2]);
     case SYS_fchownat:
-        return do_owner(&h, a[2], a[3]);
+        return do_owner(s, &h, a[2], a[3]);
 #ifdef SYS_utime
     case SYS_utime:
     case SYS_utimes:
@@ -211,7 +223,7 @@ void sup_path_perform(struct sup *s, const struct seccomp_notif *n,
                                 at->name[0] != '\0' ? at->name : ".",
                                 O_PATH | O_NOFOLLOW | O_CLOEXEC);
 
-    sup_answer(s, n->id, fd >= 0 ? perform(n, fd) : errno, 0);
+    sup_answer(s, n->id, fd >= 0 ? perform(s, n, fd) : errno, 0);
 }
 
 /* ---- judging ---- */
@@ -290,7 +302,7 @@ void sup_descriptor_call(struct sup *s, const struct seccomp_notif *n,
         d = (struct policy_decision){POLICY_DENY, "/filesystem/allowWrite",
                                      "a file of the host without a name here"};
     if (d.verdict == POLICY_ALLOW) {
-        sup_answer(s, n->id, perform(n, mine), 0);
+        sup_answer(s, n->id, perform(s, n, mine), 0);
         return;
     }
     name = srt_path_split(path[0] != '\0' ? path : "/?", parent,

@@ -253,6 +253,8 @@ _Noreturn void sup_main(const struct sup_config *config)
                      .listener = -1,
                      .channel = c.launcher,
                      .diag = -1};
+    s.uid = getuid();
+    s.gid = getgid();
     s.proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (s.proc < 0)
         sup_fail(&c, "open /proc", NULL, errno);

@@ -57,6 +57,9 @@ _Noreturn void sup_serve(struct sup *s);
 
 /* State of the one supervisor.  Filled by start.c, read by everyone. */
 struct sup {
+    uid_t uid; /* as the command sees itself; for us, in bwrap's outer user
+                  namespace, the same user is 0 */
+    gid_t gid;
     const struct sup_config *config;
     const struct policy_image *image;
     int listener; /* seccomp notification */

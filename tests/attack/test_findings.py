@@ -75,6 +75,54 @@ def test_metadata_path_flipped_to_a_stream(srt, project, tmp_path, call):
     assert st.st_mode & 0o777 == 0o644 and st.st_mtime == 5 and os.listxattr(host) == []
 
 
+def test_metadata_of_a_device_that_was_handed_in(srt):
+    before = os.stat("/dev/null").st_mode
+    r = srt.run(["/usr/bin/python3", "-c", "import os\ntry: os.fchmod(0, 0o664); print('done')\nexcept OSError as e: print(e.errno)"], {})
+    assert r.out in ("1\n", "30\n") and os.stat("/dev/null").st_mode == before, r
+
+
+def test_refused_calls_under_way_at_the_end(srt):
+    """Threads are refused while the command ends: its status is still its own."""
+    code = """
+import os, threading, time
+def loop():
+    while True:
+        try: open('/etc/hostname', 'a')
+        except OSError: pass
+for i in range(24): threading.Thread(target=loop, daemon=True).start()
+time.sleep(0.1)
+os._exit(0)
+"""
+    for _ in range(12):
+        r = srt.run(["/usr/bin/python3", "-c", code], {})
+        assert r.code == 0 and "supervisor" not in r.err, r
+
+
+def test_parked_connects_do_not_starve_the_others(srt, project):
+    """1 000 connects wait for the program's own full backlog; a refusal elsewhere is quick."""
+    code = """
+import os, socket, threading, time
+u = socket.socket(socket.AF_UNIX); u.bind('q'); u.listen(0)
+def park():
+    s = socket.socket(socket.AF_UNIX)
+    try: s.connect('q')
+    except OSError: pass
+threading.stack_size(65536)
+for i in range(1000): threading.Thread(target=park, daemon=True).start()
+time.sleep(1)
+times = []
+for i in range(20):
+    t = time.monotonic()
+    try: open('/etc/hostname', 'a')
+    except OSError: pass
+    times.append(time.monotonic() - t)
+print(sorted(times)[10] < 0.02, flush=True)
+os._exit(0)
+"""
+    r = srt.run(["/usr/bin/python3", "-c", code], {"filesystem": {"allowWrite": [str(project)]}}, cwd=str(project), timeout=60)
+    assert r.out == "True\n" and r.code == 0, r
+
+
 def test_unlink_by_a_spelling_of_proc_self(srt, tmp_path):
     victim = tmp_path / "victim"
     victim.write_text("x")

@@ -293,6 +293,12 @@ void sup_descriptor_call(struct sup *s, const struct seccomp_notif *n,
     }
     if (!sup_valid(s, n->id))
         return;
+    /* A device that was handed in is the host's node, not the sandbox's. */
+    if (fstat(mine, &st) == 0 && (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) &&
+        !on_own_mount(s, mine)) {
+        sup_answer(s, n->id, EPERM, 0);
+        return;
+    }
     locate(s, mine, path, sizeof(path));
     if (path[0] != '\0')
         d = policy_decide_write(s->image, path);

@@ -253,11 +253,13 @@ static void on_init(struct sup *s, int *init)
 _Noreturn void sup_serve(struct sup *s)
 {
     int init = s->config->init;
+    int listener = s->listener; /* -1 when nobody is left who has the filter;
+                                 s->listener stays for answers under way */
     uint64_t ticked = srt_clock_ms();
 
     for (;;) {
         struct pollfd p[] = {
-            {.fd = s->listener, .events = POLLIN},
+            {.fd = listener, .events = POLLIN},
             {.fd = s->channel,
              .events = (short)(POLLIN | (queue_head != NULL ? POLLOUT : 0))},
             {.fd = init, .events = POLLIN},
@@ -275,7 +277,7 @@ _Noreturn void sup_serve(struct sup *s)
         if ((p[0].revents & POLLIN) != 0)
             on_notification(s);
         else if (p[0].revents != 0)
-            s->listener = -1; /* nobody is left who has the filter */
+            listener = -1;
         if (connects > 0 && srt_clock_ms() - ticked >= TICK_MS) {
             ticked = srt_clock_ms();
             sup_sockets_tick(s);

@@ -39,8 +39,8 @@
 #endif
 
 enum {
-    PARKED_MS = 40,    /* shorter waits are not worth a restart */
-    SIGNAL_LOOKS = 48, /* a tick: each reads a file of /proc, and others wait */
+    PARKED_MS = 40, /* shorter waits are not worth a restart */
+    LOOKS = 48,     /* a tick: each reads a file of /proc, and others wait */
     FORGET_MS = 300000, /* an interrupted call that does not come back */
     ACCEPT_MS = 50,     /* own listener, own namespace: it is immediate */
     SPARE_PORT_FIRST = 600,
@@ -500,31 +500,41 @@ static void give_up(struct sup *s, struct sup_slot *slot, int err)
     free_state(s, slot);
 }
 
-/* Returns false when nothing is left to wait for. */
+/* What costs next to nothing.  Returns false when nothing is left to wait
+ * for. */
 static bool look_at(struct sup *s, struct sup_slot *slot, uint64_t now)
 {
-    struct connect_state *c = slot->state;
-    int err;
+    const struct connect_state *c = slot->state;
 
     if (slot->id == 0) {
         if (now - c->since_ms > FORGET_MS)
             give_up(s, slot, 0);
         return false;
     }
-    if (!sup_valid(s, slot->id)) {
-        give_up(s, slot, 0);
-        return false;
-    }
-    if (c->local && (err = local_result(s, c)) != EAGAIN) {
-        sup_answer(s, slot->id, err, 0);
-        free_state(s, slot);
-        return false;
-    }
     if (c->until_ms != 0 && now >= c->until_ms) {
         give_up(s, slot, EINPROGRESS); /* as socket(7) says of SO_SNDTIMEO */
         return false;
     }
-    return now - c->since_ms >= PARKED_MS;
+    return true;
+}
+
+/* Is the caller still there, and a local connect still full?  (The kernel looks
+ * through all notifications for each that is asked for.) */
+static bool look_again(struct sup *s, struct sup_slot *slot)
+{
+    struct connect_state *c = slot->state;
+    int err;
+
+    if (!sup_valid(s, slot->id)) {
+        give_up(s, slot, 0);
+        return false;
+    }
+    err = c->local ? local_result(s, c) : EAGAIN;
+    if (err == EAGAIN)
+        return true;
+    sup_answer(s, slot->id, err, 0);
+    free_state(s, slot);
+    return false;
 }
 
 /* End the wait of a caller that has a signal to handle. */
@@ -542,6 +552,8 @@ static void look_for_signal(struct sup *s, struct sup_slot *slot)
         slot->id = 0;
 }
 
+/* All slots cheaply, and as many as a tick has time for in turn: a program may
+ * park as many connects as it likes, and makes only those wait longer. */
 void sup_sockets_tick(struct sup *s)
 {
     static uint32_t first; /* who has not been looked at for the longest */
@@ -551,12 +563,15 @@ void sup_sockets_tick(struct sup *s)
 
     for (uint32_t i = 0, from = first; i < n; i++) {
         struct sup_slot *slot = sup_slot_at((from + i) % n);
+        const struct connect_state *c = slot != NULL ? slot->state : NULL;
 
-        if (slot->kind != SUP_SLOT_CONNECT || !look_at(s, slot, now) ||
-            looks == SIGNAL_LOOKS)
+        /* Slots go away while we look. */
+        if (slot == NULL || slot->kind != SUP_SLOT_CONNECT ||
+            !look_at(s, slot, now) || looks == LOOKS)
             continue;
-        look_for_signal(s, slot);
         looks++;
         first = (from + i + 1) % n;
+        if (look_again(s, slot) && now - c->since_ms >= PARKED_MS)
+            look_for_signal(s, slot);
     }
 }

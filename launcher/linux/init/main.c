@@ -137,7 +137,7 @@ static void restore_signals(const struct init_config *c)
  */
 static void reopen_stream(int fd)
 {
-    char link[32];
+    char magic[32];
     char path[4096];
     struct stat a;
     struct stat b;
@@ -148,8 +148,8 @@ static void reopen_stream(int fd)
     if (flags < 0 || (flags & O_ACCMODE) != O_RDONLY || fstat(fd, &a) != 0 ||
         !S_ISREG(a.st_mode))
         return;
-    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-    n = readlink(link, path, sizeof(path) - 1);
+    (void)snprintf(magic, sizeof(magic), "/proc/self/fd/%d", fd);
+    n = readlink(magic, path, sizeof(path) - 1);
     path[n > 0 ? n : 0] = '\0';
     again = open(path, O_RDONLY | O_CLOEXEC);
     if (again < 0 || fstat(again, &b) != 0 || a.st_dev != b.st_dev ||

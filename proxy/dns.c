@@ -15,12 +15,14 @@
 #include "proxy/dns_parts.h"
 
 enum {
-    QUERIES_MAX = 512, /* under way at once */
+    QUERIES_MAX = 512,       /* under way at once */
+    STREAM_QUERIES_MAX = 64, /* of those, by one TCP connection */
     ONE_CALL_MS = 2000,
     TTL_MAX_S = 60, /* names are kept for the whole run, addresses change */
 };
 
 struct query {
+    struct proxy_dns_link link; /* only of one that keep() made */
     struct proxy_dns_endpoint *from;
     struct proxy_dns_back back;
     struct proxy_dnsmsg_query q;
@@ -126,6 +128,7 @@ static bool was_told(const struct query *x, const char *host)
     return false;
 }
 
+/* host: as it is told; a: what an allowed name leads to, or no address. */
 static void refuse(struct query *x, const char *host, struct policy_addr a,
                    const struct policy_decision *d)
 {
@@ -140,7 +143,7 @@ static void refuse(struct query *x, const char *host, struct policy_addr a,
         .address = a,
         .call = type_name(x->q.type),
         .decision = *d,
-        .probe = is_probe(p, host),
+        .probe = a.family == 0 && is_probe(p, host),
     };
 
     if (!was_told(x, host))
@@ -156,7 +159,9 @@ static struct query *keep(const struct query *x)
     struct proxy_dns *dns = x->from->p->dns;
     struct query *kept = NULL;
 
-    if (dns->queries < QUERIES_MAX)
+    /* While a connection is read from, it counts itself once. */
+    if (dns->queries < QUERIES_MAX &&
+        (!x->from->stream || x->from->pending <= STREAM_QUERIES_MAX))
         kept = malloc(sizeof(*kept));
     if (kept == NULL) {
         if (!dns->warned)
@@ -166,6 +171,10 @@ static struct query *keep(const struct query *x)
         return NULL;
     }
     *kept = *x;
+    kept->link = (struct proxy_dns_link){dns->waiting, &dns->waiting};
+    if (dns->waiting != NULL)
+        dns->waiting->at = &kept->link.next;
+    dns->waiting = &kept->link;
     dns->queries++;
     kept->from->pending++;
     return kept;
@@ -175,9 +184,29 @@ static void end_query(struct query *x)
 {
     struct proxy_dns_endpoint *e = x->from;
 
+    *x->link.at = x->link.next;
+    if (x->link.next != NULL)
+        x->link.next->at = x->link.at;
     e->p->dns->queries--;
-    proxy_dns_release(e);
     free(x);
+    proxy_dns_release(e);
+}
+
+/* Asked again because the answer takes its time: the first one will do. */
+static bool is_under_way(const struct query *x)
+{
+    for (struct proxy_dns_link *l = x->from->p->dns->waiting; l != NULL;
+         l = l->next) {
+        const struct query *y = SRT_CONTAINER_OF(l, struct query, link);
+
+        if (y->q.id == x->q.id && y->from == x->from && !x->from->stream &&
+            y->q.question_len == x->q.question_len &&
+            memcmp(y->q.question, x->q.question, x->q.question_len) == 0 &&
+            y->back.peer_len == x->back.peer_len &&
+            memcmp(&y->back.peer, &x->back.peer, x->back.peer_len) == 0)
+            return true;
+    }
+    return false;
 }
 
 static enum proxy_dnsmsg_rcode rcode_of(int status)
@@ -217,7 +246,8 @@ static void on_addresses(void *ctx, int status, const struct policy_addr *list,
         end_query(x);
         return;
     }
-    memcpy(kept, list, n * sizeof(kept[0]));
+    if (n > 0)
+        memcpy(kept, list, n * sizeof(kept[0]));
     nkept = proxy_admit_resolved(x->from->p, x->host, 0, kept, n, &why);
     if (rcode_of(status) != PROXY_DNSMSG_NOERROR)
         answer_code(x, rcode_of(status));
@@ -251,8 +281,13 @@ static void answer_reverse(struct query *x)
     struct policy_addr addr;
     const char *name = NULL;
 
-    if (proxy_dnsmsg_reverse(x->host, &addr))
-        name = proxy_names_get(x->from->p->names, addr, 0);
+    if (proxy_dnsmsg_reverse(x->host, &addr)) {
+        const char *class = policy_addr_class(addr);
+
+        name = class != NULL && strcmp(class, "loopback") == 0
+                   ? "localhost"
+                   : proxy_names_get(x->from->p->names, addr, 0);
+    }
     begin(&a, x, name != NULL ? PROXY_DNSMSG_NOERROR : PROXY_DNSMSG_NXDOMAIN);
     if (name != NULL)
         proxy_dnsmsg_add_ptr(&a, TTL_MAX_S, name);
@@ -277,9 +312,12 @@ static void answer_localhost(struct query *x)
 
 static void ask_upstream(const struct query *asked)
 {
-    struct query *x = keep(asked);
     struct proxy *p = asked->from->p;
+    struct query *x;
 
+    if (is_under_way(asked))
+        return;
+    x = keep(asked);
     if (x == NULL) {
         struct query busy = *asked;
 
@@ -296,31 +334,29 @@ static void ask_upstream(const struct query *asked)
 
 static void answer_allowed(struct query *x)
 {
-    switch (x->q.type) {
-    case PROXY_DNSMSG_ANY:
-    case 251: /* IXFR */
-    case 252: /* AXFR */
+    const uint16_t type = x->q.type;
+
+    if (type == 0 || type == PROXY_DNSMSG_OPT ||
+        (type >= PROXY_DNSMSG_META_FIRST && type <= PROXY_DNSMSG_META_LAST))
         answer_code(x, PROXY_DNSMSG_NOTIMP);
-        break;
-    case PROXY_DNSMSG_HTTPS: /* their hints would go round the check */
-    case PROXY_DNSMSG_SVCB:
-        answer_code(x, PROXY_DNSMSG_NOERROR);
-        break;
-    default:
+    else if (type == PROXY_DNSMSG_HTTPS || type == PROXY_DNSMSG_SVCB)
+        answer_code(x, PROXY_DNSMSG_NOERROR); /* their hints would go round
+                                                 the check */
+    else
         ask_upstream(x);
-    }
 }
 
 static void judge(struct query *x)
 {
     struct proxy *p = x->from->p;
     struct policy_addr literal;
-    struct policy_decision d = {POLICY_DENY, "builtin:malformed-name",
-                                "not a name of a host"};
+    struct policy_decision d;
 
     if (x->q.odd_name || !policy_host_canonical(x->q.name, strlen(x->q.name),
                                                 x->host, sizeof(x->host))) {
-        refuse(x, x->q.name, (struct policy_addr){0}, &d);
+        d = policy_decide_resolve(p->image, ""); /* as malformed as this one */
+        refuse(x, x->q.name[0] != '\0' ? x->q.name : ".",
+               (struct policy_addr){0}, &d);
         return;
     }
     if (policy_addr_parse(x->host, strlen(x->host), &literal)) {
@@ -331,7 +367,7 @@ static void judge(struct query *x)
         answer_localhost(x);
         return;
     }
-    if (x->q.type == PROXY_DNSMSG_PTR) {
+    if (x->q.type == PROXY_DNSMSG_PTR && proxy_dnsmsg_is_reverse(x->host)) {
         answer_reverse(x);
         return;
     }
@@ -354,8 +390,6 @@ void proxy_dns_handle(struct proxy_dns_endpoint *e,
         judge(&x);
         break;
     case PROXY_DNSMSG_ERROR:
-        x.q.question_len = 0;
-        x.q.edns = false;
         answer_code(&x, rcode);
         break;
     case PROXY_DNSMSG_SILENT:
@@ -364,6 +398,13 @@ void proxy_dns_handle(struct proxy_dns_endpoint *e,
 }
 
 /* ---- beginning and end ---- */
+
+static void add_suffix(struct proxy_dns *d, const char *text, size_t len)
+{
+    if (policy_host_canonical(text, len, d->suffixes[d->nsuffixes],
+                              sizeof(d->suffixes[0])))
+        d->nsuffixes++;
+}
 
 /* resolv.conf(5): the last "search" or "domain" line counts. */
 static void read_suffixes(struct proxy_dns *d, char *line)
@@ -381,10 +422,22 @@ static void read_suffixes(struct proxy_dns *d, char *line)
         n = strcspn(at, blanks);
         if (n == 0)
             return;
-        if (policy_host_canonical(at, n, d->suffixes[d->nsuffixes],
-                                  sizeof(d->suffixes[0])))
-            d->nsuffixes++;
+        add_suffix(d, at, n);
     }
+}
+
+/* ... and without one the domain of this machine's name. */
+static void read_own_domain(struct proxy_dns *d)
+{
+    char name[PROXY_DNSMSG_NAME];
+    const char *dot;
+
+    if (gethostname(name, sizeof(name)) != 0)
+        return;
+    name[sizeof(name) - 1] = '\0';
+    dot = strchr(name, '.');
+    if (dot != NULL)
+        add_suffix(d, dot + 1, strlen(dot + 1));
 }
 
 enum srt_rc proxy_dns_new(struct proxy *p, const char *resolv_conf,
@@ -396,6 +449,7 @@ enum srt_rc proxy_dns_new(struct proxy *p, const char *resolv_conf,
 
     if (d == NULL)
         return srt_err_sys(err, ENOMEM, "DNS");
+    read_own_domain(d);
     f = fopen(resolv_conf != NULL ? resolv_conf : "/etc/resolv.conf", "re");
     while (f != NULL && fgets(line, sizeof(line), f) != NULL)
         read_suffixes(d, line);

@@ -83,6 +83,21 @@ static void close_endpoint(struct proxy_dns_endpoint *e)
     proxy_loop_defer(e->p->loop, free_endpoint, e);
 }
 
+/* After each whole answer; an incomplete query does not count as life. */
+static void restart_idle(struct proxy_dns_endpoint *e)
+{
+    if (!proxy_loop_after(e->p->loop, &e->idle, STREAM_IDLE_MS))
+        close_endpoint(e);
+}
+
+static void watch_stream(struct proxy_dns_endpoint *e)
+{
+    const bool unsent = e->out_at < e->out_len;
+
+    proxy_loop_set(&e->watch, (e->ended ? 0u : (unsigned)PROXY_LOOP_READ) |
+                                  (unsent ? (unsigned)PROXY_LOOP_WRITE : 0u));
+}
+
 static void flush_stream(struct proxy_dns_endpoint *e)
 {
     while (e->out_at < e->out_len) {
@@ -90,7 +105,7 @@ static void flush_stream(struct proxy_dns_endpoint *e)
                          MSG_DONTWAIT | MSG_NOSIGNAL);
 
         if (n < 0 && errno == EAGAIN) {
-            proxy_loop_set(&e->watch, PROXY_LOOP_READ | PROXY_LOOP_WRITE);
+            watch_stream(e);
             return;
         }
         if (n <= 0) {
@@ -101,7 +116,7 @@ static void flush_stream(struct proxy_dns_endpoint *e)
     }
     e->out_at = 0;
     e->out_len = 0;
-    proxy_loop_set(&e->watch, PROXY_LOOP_READ);
+    watch_stream(e);
 }
 
 static void send_stream(struct proxy_dns_endpoint *e, const uint8_t *bytes,
@@ -121,6 +136,8 @@ static void send_stream(struct proxy_dns_endpoint *e, const uint8_t *bytes,
     memcpy(e->out + e->out_len + 2, bytes, len);
     e->out_len += 2 + len;
     flush_stream(e);
+    if (e->fd >= 0)
+        restart_idle(e);
 }
 
 void proxy_dns_send(struct proxy_dns_endpoint *e,
@@ -137,7 +154,7 @@ void proxy_dns_send(struct proxy_dns_endpoint *e,
 void proxy_dns_release(struct proxy_dns_endpoint *e)
 {
     e->pending--;
-    if (e->fd < 0)
+    if (e->fd < 0 || (e->ended && e->pending == 0 && e->out_len == 0))
         close_endpoint(e);
 }
 
@@ -215,33 +232,43 @@ static void take_queries(struct proxy_dns_endpoint *e)
     }
 }
 
+static void read_stream(struct proxy_dns_endpoint *e)
+{
+    ssize_t n = read(e->fd, e->in + e->in_len, sizeof(e->in) - e->in_len);
+
+    if (n > 0) {
+        e->in_len += (size_t)n;
+        take_queries(e);
+    } else if (n == 0 && !e->ended) {
+        e->ended = true; /* proxy_dns_release() closes when all is sent */
+        watch_stream(e);
+    } else if (n == 0 || errno != EAGAIN) {
+        close_endpoint(e);
+    }
+}
+
 static void on_stream(struct proxy_watch *w, unsigned ready)
 {
     struct proxy_dns_endpoint *e = SRT_CONTAINER_OF(
         w, struct proxy_dns_endpoint, watch);
-    ssize_t n;
 
     e->pending++; /* holds its memory while it is handled here */
     if ((ready & PROXY_LOOP_WRITE) != 0 && e->out_len > 0)
         flush_stream(e);
-    if ((ready & PROXY_LOOP_READ) != 0 && e->fd >= 0) {
-        n = read(e->fd, e->in + e->in_len, sizeof(e->in) - e->in_len);
-        if (n > 0) {
-            e->in_len += (size_t)n;
-            take_queries(e);
-        } else if (n == 0 || errno != EAGAIN) {
-            close_endpoint(e);
-        }
-        if (e->fd >= 0 &&
-            !proxy_loop_after(e->p->loop, &e->idle, STREAM_IDLE_MS))
-            close_endpoint(e);
-    }
+    if ((ready & PROXY_LOOP_READ) != 0 && e->fd >= 0)
+        read_stream(e);
     proxy_dns_release(e);
 }
 
 static void on_idle(struct proxy_timer *t)
 {
-    close_endpoint(SRT_CONTAINER_OF(t, struct proxy_dns_endpoint, idle));
+    struct proxy_dns_endpoint *e = SRT_CONTAINER_OF(
+        t, struct proxy_dns_endpoint, idle);
+
+    if (e->pending > 0)
+        restart_idle(e); /* it is we who are slow */
+    else
+        close_endpoint(e);
 }
 
 /* Takes fd. */

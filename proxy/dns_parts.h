@@ -16,6 +16,7 @@ struct proxy_dns_endpoint {
     int fd; /* owned; -1: closed, kept for the queries under way */
     unsigned pending;
     bool stream;
+    bool ended; /* stream: the client sends no more, but still reads */
     union proxy_sockaddr peer;                /* stream */
     size_t in_len, out_len, out_at;           /* stream */
     uint8_t in[2 + PROXY_DNSMSG_NAME + 1024]; /* stream: one query at most */
@@ -39,9 +40,15 @@ struct proxy_dns_told {
     char host[PROXY_DNSMSG_NAME];
 };
 
+/* A place in the list of queries under way. */
+struct proxy_dns_link {
+    struct proxy_dns_link *next, **at;
+};
+
 struct proxy_dns {
     struct proxy_dns_endpoint *endpoints;
-    unsigned queries;
+    struct proxy_dns_link *waiting; /* queries sent upstream */
+    unsigned queries;               /* how many those are */
     bool warned;
     struct proxy_dns_told told[PROXY_DNS_TOLD];
     size_t next_told;

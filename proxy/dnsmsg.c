@@ -134,13 +134,30 @@ static bool read_question(struct srt_cursor *c, struct proxy_dnsmsg_query *ret,
     return true;
 }
 
+/* What follows the header.  NOERROR: all is well. */
+static enum proxy_dnsmsg_rcode read_body(struct srt_cursor *c,
+                                         const uint8_t *message,
+                                         const uint16_t count[4],
+                                         struct proxy_dnsmsg_query *ret)
+{
+    uint16_t class;
+
+    if ((ret->flags & OPCODE) != 0)
+        return PROXY_DNSMSG_NOTIMP;
+    if (count[0] != 1 || count[1] != 0 || count[2] != 0 ||
+        !read_question(c, ret, &class) ||
+        !read_additional(c, message, count[3], ret) || c->left != 0)
+        return PROXY_DNSMSG_FORMERR;
+    return class == CLASS_IN ? PROXY_DNSMSG_NOERROR : PROXY_DNSMSG_REFUSED;
+}
+
 enum proxy_dnsmsg_parsed proxy_dnsmsg_parse(const uint8_t *bytes, size_t len,
                                             struct proxy_dnsmsg_query *ret,
                                             enum proxy_dnsmsg_rcode *ret_rcode)
 {
     struct srt_cursor c = {bytes, len};
+    enum proxy_dnsmsg_rcode rcode;
     uint16_t count[4];
-    uint16_t class = CLASS_IN;
 
     *ret = (struct proxy_dnsmsg_query){.udp_size = PROXY_DNSMSG_UDP_MIN};
     if (!srt_cursor_be16(&c, &ret->id) || !srt_cursor_be16(&c, &ret->flags))
@@ -150,23 +167,16 @@ enum proxy_dnsmsg_parsed proxy_dnsmsg_parse(const uint8_t *bytes, size_t len,
             return PROXY_DNSMSG_SILENT;
     if ((ret->flags & FLAG_QR) != 0)
         return PROXY_DNSMSG_SILENT;
-    *ret_rcode = PROXY_DNSMSG_NOTIMP;
-    if ((ret->flags & OPCODE) != 0)
-        return PROXY_DNSMSG_ERROR;
-    *ret_rcode = PROXY_DNSMSG_FORMERR;
-    if (count[0] != 1 || count[1] != 0 || count[2] != 0 ||
-        !read_question(&c, ret, &class))
-        return PROXY_DNSMSG_ERROR;
-    if (!read_additional(&c, bytes, count[3], ret) || c.left != 0)
-        return PROXY_DNSMSG_ERROR;
-    *ret_rcode = PROXY_DNSMSG_REFUSED;
-    if (class != CLASS_IN)
-        return PROXY_DNSMSG_ERROR;
-    if (ret->udp_size < PROXY_DNSMSG_UDP_MIN)
+    rcode = read_body(&c, bytes, count, ret);
+    if (ret->udp_size < PROXY_DNSMSG_UDP_MIN || rcode != PROXY_DNSMSG_NOERROR)
         ret->udp_size = PROXY_DNSMSG_UDP_MIN;
     if (ret->udp_size > PROXY_DNSMSG_UDP_MAX)
         ret->udp_size = PROXY_DNSMSG_UDP_MAX;
-    return PROXY_DNSMSG_OK;
+    if (rcode == PROXY_DNSMSG_NOERROR)
+        return PROXY_DNSMSG_OK;
+    ret->edns = false;
+    *ret_rcode = rcode;
+    return PROXY_DNSMSG_ERROR;
 }
 
 /* ---- writing ---- */
@@ -301,14 +311,20 @@ static size_t expand(const uint8_t *m, size_t len, size_t *at, uint8_t *out)
 }
 
 /* How the data of a type is made up: 'n' a name, a digit so many bytes, '*' the
- * rest.  Only these types may hold compressed names (RFC 3597 section 4). */
+ * rest.  These are the types whose names may come compressed (RFC 1035 3.3, RFC
+ * 3597 section 4); the rest is passed on as it is. */
 static const struct {
     uint16_t type;
     const char *parts;
 } layouts[] = {
-    {PROXY_DNSMSG_NS, "n"},   {PROXY_DNSMSG_CNAME, "n"},
-    {PROXY_DNSMSG_PTR, "n"},  {PROXY_DNSMSG_MX, "2n"},
-    {PROXY_DNSMSG_SRV, "6n"}, {PROXY_DNSMSG_SOA, "nn*"},
+    {PROXY_DNSMSG_NS, "n"},    {PROXY_DNSMSG_CNAME, "n"},
+    {PROXY_DNSMSG_SOA, "nn*"}, {7 /* MB */, "n"},
+    {8 /* MG */, "n"},         {9 /* MR */, "n"},
+    {PROXY_DNSMSG_PTR, "n"},   {14 /* MINFO */, "nn"},
+    {PROXY_DNSMSG_MX, "2n"},   {17 /* RP */, "nn"},
+    {18 /* AFSDB */, "2n"},    {21 /* RT */, "2n"},
+    {PROXY_DNSMSG_SRV, "6n"},  {36 /* KX */, "2n"},
+    {39 /* DNAME */, "n"},
 };
 
 static const char *layout_of(uint16_t type)
@@ -472,23 +488,62 @@ static bool reverse_labels(const char *labels, size_t len, char *out,
     return true;
 }
 
-bool proxy_dnsmsg_reverse(const char *host, struct policy_addr *ret)
+static const char v4_zone[] = ".in-addr.arpa";
+static const char v6_zone[] = ".ip6.arpa";
+
+static bool ends_with(const char *host, const char *end)
 {
-    static const char v4[] = ".in-addr.arpa";
-    static const char v6[] = ".ip6.arpa";
     const size_t len = strlen(host);
-    char text[64];
+    const size_t n = strlen(end);
+
+    return len > n && strcmp(host + len - n, end) == 0;
+}
+
+bool proxy_dnsmsg_is_reverse(const char *host)
+{
+    return ends_with(host, v4_zone) || ends_with(host, v6_zone);
+}
+
+/* Four decimal numbers and nothing else, which policy_addr_parse() would
+ * take. */
+static bool reverse_v4(const char *host, size_t len, struct policy_addr *ret)
+{
+    char text[POLICY_ADDR_TEXT_MAX];
+    char again[POLICY_ADDR_TEXT_MAX];
+
+    return reverse_labels(host, len, text, sizeof(text)) &&
+           policy_addr_parse(text, strlen(text), ret) && ret->family == 4 &&
+           strcmp(policy_addr_text(*ret, again), text) == 0;
+}
+
+/* One nibble a label, the last one first. */
+static bool reverse_v6(const char *host, size_t len, struct policy_addr *ret)
+{
+    char text[POLICY_ADDR_TEXT_MAX];
     size_t used = 0;
 
-    if (len > sizeof(v4) && strcmp(host + len - sizeof(v4) + 1, v4) == 0)
-        return reverse_labels(host, len - sizeof(v4) + 1, text, 16) &&
-               policy_addr_parse(text, strlen(text), ret) && ret->family == 4;
-    if (len != 63 + sizeof(v6) - 1 || strcmp(host + 63, v6) != 0)
+    if (len != 63)
         return false;
-    for (size_t i = 32; i-- > 0;) { /* one nibble a label, the last first */
+    for (size_t i = 32; i-- > 0;) {
+        if (host[2 * i] == '.' || (i < 31 && host[2 * i + 1] != '.'))
+            return false;
         text[used++] = host[2 * i];
         if (i % 4 == 0 && i > 0)
             text[used++] = ':';
     }
     return policy_addr_parse(text, used, ret) && ret->family == 6;
+}
+
+bool proxy_dnsmsg_reverse(const char *host, struct policy_addr *ret)
+{
+    struct policy_addr a;
+    const size_t len = strlen(host);
+
+    if (!(ends_with(host, v4_zone) &&
+          reverse_v4(host, len - strlen(v4_zone), &a)) &&
+        !(ends_with(host, v6_zone) &&
+          reverse_v6(host, len - strlen(v6_zone), &a)))
+        return false;
+    *ret = a;
+    return true;
 }

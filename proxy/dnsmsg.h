@@ -33,6 +33,9 @@ enum proxy_dnsmsg_type {
     PROXY_DNSMSG_SVCB = 64,
     PROXY_DNSMSG_HTTPS = 65,
     PROXY_DNSMSG_ANY = 255,
+    /* RFC 6895 3.1: these ask for something else than records. */
+    PROXY_DNSMSG_META_FIRST = 128,
+    PROXY_DNSMSG_META_LAST = 255,
 };
 
 enum proxy_dnsmsg_rcode {
@@ -60,7 +63,8 @@ struct proxy_dnsmsg_query {
 enum proxy_dnsmsg_parsed {
     PROXY_DNSMSG_OK,
     PROXY_DNSMSG_SILENT, /* not even an answer: no header, or a response */
-    PROXY_DNSMSG_ERROR,  /* answer with *ret_rcode; id and flags are filled */
+    PROXY_DNSMSG_ERROR,  /* answer with *ret_rcode; id and flags are filled, the
+                            question if it could be read, edns is false */
 };
 
 enum proxy_dnsmsg_parsed proxy_dnsmsg_parse(const uint8_t *bytes, size_t len,
@@ -98,6 +102,8 @@ size_t proxy_dnsmsg_end(struct proxy_dnsmsg_answer *a,
                         const struct proxy_dnsmsg_query *q, uint16_t ede,
                         const char *text);
 
+/* A canonical name below in-addr.arpa or ip6.arpa? */
+bool proxy_dnsmsg_is_reverse(const char *host);
 /* "4.3.2.1.in-addr.arpa", 32 nibbles and ".ip6.arpa": the address. */
 bool proxy_dnsmsg_reverse(const char *host, struct policy_addr *ret);
 

@@ -536,7 +536,7 @@ static bool reverse_v6(const char *host, size_t len, struct policy_addr *ret)
 
 bool proxy_dnsmsg_reverse(const char *host, struct policy_addr *ret)
 {
-    struct policy_addr a;
+    struct policy_addr a = {0};
     const size_t len = strlen(host);
 
     if (!(ends_with(host, v4_zone) &&

@@ -20,6 +20,9 @@ class Result:
     def __init__(self, code, out, err, events):
         self.code, self.out, self.err, self.events = code, out, err, events
 
+    def __repr__(self):
+        return f"exit {self.code}\n-- out\n{self.out}\n-- err\n{self.err}\n-- refused\n{self.violations}"
+
     @property
     def violations(self):
         """Violation records that are no mere probes."""

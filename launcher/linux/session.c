@@ -385,6 +385,7 @@ static enum srt_rc start_processes(struct session *s, struct srt_err *err)
         .init = p->p.init[0],
         .info = p->p.info[0],
         .launcher_pid = getpid(),
+        .root = geteuid() == 0,
         .listener = s->in->level == POLICY_LEVEL_FULL,
         .fuse = p->p.fuse,
         .ipv6 = p->p.ipv6,

@@ -236,3 +236,43 @@ def test_srt_itself_cannot_be_changed(srt, tmp_path):
                           capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     assert "srt-init" in done.stdout and (top / "other").exists() and "old" not in done.stdout, done
     assert (top / "bin/srt-init").read_bytes() == open(os.path.dirname(SRT) + "/srt-init", "rb").read()
+
+
+def test_the_machine_stays_read_only_below_a_writable_root(srt):
+    r = srt.run(["/usr/bin/python3", "-c", """
+import os
+for p in ('/sys/kernel/mm/ksm/run', '/proc/irq/default_smp_affinity', '/proc/sys/kernel/core_pattern'):
+    for s in ('', '/proc/./self/root'):
+        try: os.close(os.open(s + p, os.O_WRONLY)); print('opened', s + p)
+        except OSError: pass
+open(os.environ['TMPDIR'] + '/x', 'w').write('x'); print('end')
+"""], {"filesystem": {"allowWrite": ["/"]}})
+    assert r.out == "end\n", r
+
+
+def test_short_ipv6_address(srt, net):
+    """24 bytes are an address for connect(2) (SIN6_LEN_RFC2133): judged and routed."""
+    code = """
+import ctypes, socket
+lib = ctypes.CDLL(None, use_errno=True)
+for host in ('2001:db8::10', '2001:db8::20'):
+    s = socket.socket(socket.AF_INET6)
+    a = bytes([10, 0, 0, 80, 0, 0, 0, 0]) + socket.inet_pton(socket.AF_INET6, host)
+    print(lib.connect(s.fileno(), a, 24), ctypes.get_errno())
+"""
+    r = srt.run(["/usr/bin/python3", "-c", code], {"network": {"allowedAddresses": ["2001:db8::10"]}})
+    assert r.out.splitlines()[0].startswith("0 ") and r.out.splitlines()[1] == "-1 13", r
+    r.only(op="net-connect", target="[2001:db8::20]:80")
+
+
+def test_path_descriptors_have_no_metadata_calls(srt, project):
+    code = """
+import os
+fd = os.open('file', os.O_PATH)
+for f in (lambda: os.utime(fd), lambda: os.fchmod(fd, 0o600)):
+    try: f(); print('done')
+    except OSError as e: print(e.errno)
+os.utime('file'); os.chmod('file', 0o600); print('by path')
+"""
+    r = srt.run(["/usr/bin/python3", "-c", code], {"filesystem": {"allowWrite": [str(project)]}}, cwd=str(project))
+    assert r.out == "9\n9\nby path\n" and not r.violations, r

@@ -137,8 +137,8 @@ static void restore_signals(const struct init_config *c)
  */
 static void reopen_stream(int fd)
 {
-    char magic[32];
-    char path[4096];
+    char link[32];
+    char target[4096];
     struct stat a;
     struct stat b;
     int flags = fcntl(fd, F_GETFL);
@@ -148,13 +148,13 @@ static void reopen_stream(int fd)
     if (flags < 0 || (flags & O_ACCMODE) != O_RDONLY || fstat(fd, &a) != 0 ||
         !S_ISREG(a.st_mode))
         return;
-    (void)snprintf(magic, sizeof(magic), "/proc/self/fd/%d", fd);
-    n = readlink(magic, path, sizeof(path) - 1);
-    path[n > 0 ? n : 0] = '\0';
-    again = open(path, O_RDONLY | O_CLOEXEC);
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    n = readlink(link, target, sizeof(target) - 1);
+    target[n > 0 ? n : 0] = '\0';
+    again = open(target, O_RDONLY | O_CLOEXEC);
     if (again < 0 || fstat(again, &b) != 0 || a.st_dev != b.st_dev ||
         a.st_ino != b.st_ino)
-        fail(125, "at this level an input file must be visible inside", path,
+        fail(125, "at this level an input file must be visible inside", target,
              again < 0 ? errno : ESTALE);
     (void)lseek(again, lseek(fd, 0, SEEK_CUR), SEEK_SET);
     (void)dup2(again, fd);

@@ -293,6 +293,12 @@ void sup_descriptor_call(struct sup *s, const struct seccomp_notif *n,
     }
     if (!sup_valid(s, n->id))
         return;
+    /* fchmod(2) and its like, and utimensat(2) without a path. */
+    if ((row->kind == FILES_DESCRIPTOR || n->data.args[1] == 0) &&
+        (fcntl(mine, F_GETFL) & O_PATH) != 0) {
+        sup_answer(s, n->id, EBADF, 0);
+        return;
+    }
     /* A device that was handed in is the host's node, not the sandbox's. */
     if (fstat(mine, &st) == 0 && (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) &&
         !on_own_mount(s, mine)) {

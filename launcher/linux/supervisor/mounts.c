@@ -299,8 +299,9 @@ static bool needs_clone(const struct plan *p, size_t i)
 
 static void pin(const char *path)
 {
-    /* Anything will do; the directory itself is at hand. */
-    place(clone_tree(path, 0), path);
+    /* Anything will do where a clone covers it; below a writable root it is
+     * seen, with what the host has mounted there. */
+    place(clone_tree(path, VND_AT_RECURSIVE), path);
 }
 
 static void place_clone(int proc, const struct plan_region *r, int tree)
@@ -312,38 +313,47 @@ static void place_clone(int proc, const struct plan_region *r, int tree)
         each_mount_below(proc, r->path, make_writable);
 }
 
-/* A read-only mount of a path on itself. */
+/* A read-only mount of a path, and of what is mounted below it, on itself. */
 static void make_read_only(const char *path)
 {
+    const struct vnd_mount_attr a = {.attr_set = VND_MOUNT_ATTR_RDONLY};
     int tree;
 
     if (access(path, F_OK) != 0)
         return; /* this kernel, or this terminal, has none */
-    tree = clone_tree(path, 0);
-    set_attrs(tree, VND_MOUNT_ATTR_RDONLY, 0, path);
+    tree = clone_tree(path, VND_AT_RECURSIVE);
+    if (vnd_mount_setattr(tree, "", AT_EMPTY_PATH | VND_AT_RECURSIVE, &a) != 0)
+        sup_fail(config, "mount plan: flags of", path, errno);
     place(tree, path);
 }
 
 /*
- * The device nodes are the host's own, and what they are (mode, owner, times)
- * is no business of the command's; writing to a device does not ask its mount.
- * What of /proc is the machine's and not a process's: root has the modes to
- * write there, without a capability.
+ * What is the machine's and not the run's.  Root has the modes to write to
+ * most of it without a capability; the device nodes are the host's own, and
+ * writing to a device does not ask its mount.
  */
-static void protect_machine(void)
+static void protect_machine(const struct plan *p)
 {
-    static const char *const places[] = {
-        "/dev/null",    "/dev/zero",           "/dev/full",
-        "/dev/random",  "/dev/urandom",        "/dev/tty",
-        "/dev/console", "/proc/sys",           "/proc/sysrq-trigger",
-        "/proc/irq",    "/proc/bus",           "/proc/fs",
-        "/proc/acpi",   "/proc/scsi",          "/proc/driver",
-        "/proc/mtrr",   "/proc/dynamic_debug", "/proc/latency_stats",
-        "/proc/asound", "/proc/sysvipc",       "/proc/pressure",
+    static const char *const always[] = {
+        "/proc/sys",   "/dev/null",    "/dev/zero", "/dev/full",
+        "/dev/random", "/dev/urandom", "/dev/tty",  "/dev/console",
+    };
+    static const char *const from_root[] = {
+        "/proc/sysrq-trigger", "/proc/irq",
+        "/proc/bus",           "/proc/fs",
+        "/proc/acpi",          "/proc/scsi",
+        "/proc/driver",        "/proc/mtrr",
+        "/proc/dynamic_debug", "/proc/latency_stats",
+        "/proc/asound",        "/proc/sysvipc",
+        "/proc/pressure",
     };
 
-    for (size_t i = 0; i < SRT_ARRAY_LEN(places); i++)
-        make_read_only(places[i]);
+    for (size_t i = 0; i < SRT_ARRAY_LEN(always); i++)
+        make_read_only(always[i]);
+    if (plan_access_at(p, "/sys") == PLAN_WRITABLE)
+        make_read_only("/sys");
+    for (size_t i = 0; i < SRT_ARRAY_LEN(from_root) && config->root; i++)
+        make_read_only(from_root[i]);
 }
 
 void sup_mounts_make(const struct sup_config *c, int proc, int fuse)
@@ -373,7 +383,7 @@ void sup_mounts_make(const struct sup_config *c, int proc, int fuse)
         else if (clones[i] >= 0)
             place_clone(proc, &p->regions[i], clones[i]);
     }
-    protect_machine();
+    protect_machine(p);
     (void)umount2(MASKS "/fuse", MNT_DETACH);
     (void)umount2(MASKS, MNT_DETACH);
     srt_free_ptr(&clones);

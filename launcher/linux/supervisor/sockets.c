@@ -68,6 +68,15 @@ static socklen_t length_of(const union channel_addr *a)
     return a->sa.sa_family == AF_INET ? sizeof(a->v4) : sizeof(a->v6);
 }
 
+/* What connect(2) takes for an address: IPv6 also without the scope id
+ * (SIN6_LEN_RFC2133). */
+static socklen_t least_length(const union connect_address *a)
+{
+    return a->sa.sa_family == AF_INET6
+               ? (socklen_t)offsetof(struct sockaddr_in6, sin6_scope_id)
+               : (socklen_t)sizeof(a->v4);
+}
+
 /* ::ffff:a.b.c.d is a.b.c.d. */
 static union channel_addr unwrap(const union connect_address *a)
 {
@@ -402,7 +411,7 @@ static void connect_tcp(struct sup *s, const struct seccomp_notif *n,
     (void)getsockopt(*socket, IPPROTO_TCP, TCP_INFO, &info, &size);
     /* On any other state connect(2) has its own answer: EISCONN, EALREADY. */
     if (is_inside(&meant) || info.tcpi_state != TCP_CLOSE ||
-        len < length_of(&meant)) {
+        len < least_length(given)) {
         connect_inside(s, n, socket, given, len);
         return;
     }

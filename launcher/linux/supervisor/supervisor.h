@@ -28,6 +28,7 @@ struct sup_config {
     pid_t launcher_pid; /* its death is ours */
     bool listener;      /* false at level preload */
     bool fuse; /* false: plain masks only (no /dev/fuse, or forced off) */
+    bool root; /* srt is run by uid 0 */
     bool ipv6; /* the host has IPv6 */
 };
 

@@ -29,6 +29,7 @@ TOP = os.path.dirname(HERE)
 BUILD = os.environ.get("SRT_TEST_BUILD", os.path.join(TOP, "build"))
 PATH = ":".join(["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin",
                  "/usr/local/go/bin"])
+HUNG = ("writable", "refused", "denied")  # file systems that never answer (hungfs.py)
 USER_ID = 64242  # nobody's: no process or file of the machine has it
 HOSTS = {
     "allowed.test": ("203.0.113.10", "2001:db8::10"),
@@ -212,6 +213,13 @@ class Net:
             sh("mount", "-t", "tmpfs", "tmpfs", self.dir + "/ssh", "-o", "mode=0755")
             sh("mknod", "-m", "666", self.dir + "/ssh/fuse", "c", "10", "229")
             sh("mount", "--bind", self.dir + "/ssh/fuse", "/dev/fuse")
+            for case in HUNG:  # what waits in one holds up who mounts on it
+                os.makedirs(f"{self.dir}/{case}/hung")
+                self.children.append(subprocess.Popen(
+                    [sys.executable, os.path.join(HERE, "hungfs.py"), f"{self.dir}/{case}/hung"],
+                    preexec_fn=die_with_parent))
+        # Other programs of the machine come and go in /tmp.
+        sh("mount", "-t", "tmpfs", "tmpfs", "/tmp", "-o", "mode=1777")
 
     def servers(self):
         d = self.dir
@@ -267,7 +275,8 @@ class Net:
         with open(path, "w") as f:
             json.dump({"ca": self.dir + "/tls/ca.pem", "ssh_key": self.dir + "/ssh/id",
                        "known_hosts": self.dir + "/ssh/known_hosts", "repo": self.repo,
-                       "dns_log": self.dir + "/dns.log", "hosts": HOSTS}, f)
+                       "dns_log": self.dir + "/dns.log", "hosts": HOSTS,
+                       "hung": {case: f"{self.dir}/{case}/hung" for case in HUNG}}, f)
         for name in ("facts.json", "dns.log"):
             if os.path.exists(f"{self.dir}/{name}"):
                 os.chmod(f"{self.dir}/{name}", 0o644)
@@ -320,8 +329,8 @@ def as_root_or_user(who, command):
                               preexec_fn=die_with_parent).returncode
     finally:
         net.stop()
-        subprocess.run(["umount", "-l", net.dir + "/ssh"], check=False,
-                       stderr=subprocess.DEVNULL)
+        for mount in ("/ssh", *(f"/{case}/hung" for case in HUNG)):
+            subprocess.run(["umount", "-l", net.dir + mount], check=False, stderr=subprocess.DEVNULL)
         if not os.environ.get("SRT_TEST_KEEP"):
             shutil.rmtree(stage, ignore_errors=True)
 

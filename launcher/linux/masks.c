@@ -1,6 +1,7 @@
 /*
- * The FUSE server for denied paths.  One thread answers the requests of one
- * superblock, which the supervisor mounts over each masked region:
+ * The FUSE server for denied paths.  A crew answers the requests of one
+ * superblock, which the supervisor mounts over each masked region (asking the
+ * host may hang; one who does must not hold up the others):
  *
  *   LOOKUP   a name on the way to something revealed: a directory that lasts;
  *            any other: what the host says (ENOENT ...), or EACCES
@@ -22,8 +23,7 @@
 #include <limits.h>
 #include <linux/fuse.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -32,6 +32,7 @@
 
 #include "base/alloc.h"
 #include "base/fd.h"
+#include "launcher/linux/crew.h"
 #include "launcher/linux/masks_parts.h"
 #include "launcher/linux/process.h"
 #include "policy/suggest.h"
@@ -45,16 +46,26 @@
 /* Until the superblock exists, reading its descriptor fails. */
 #define NOT_MOUNTED_WAIT_MS 1
 
-#define REQUEST_BYTES ((size_t)64 << 10)
-#define STACK_BYTES   ((size_t)256 << 10)
+/* The kernel wants 8 KiB (FUSE_MIN_READ_BUFFER), and what do_init() lets it
+ * write with its head. */
+enum { REQUEST_BYTES = 12288, STACK_BYTES = 256 << 10, END_WAIT_MS = 500 };
 
 struct masks {
     struct session *session;
     struct masks_nodes nodes;
     int fuse; /* owned */
     int stop; /* owned; an eventfd */
-    pthread_t thread;
-    struct events_process process; /* scratch of the thread */
+    struct crew crew;
+    struct job *jobs; /* being served; changed with the turn */
+};
+
+/* One request, while it is served. */
+struct job {
+    struct masks *masks;
+    struct job *next;
+    uint64_t unique;
+    atomic_bool over; /* answered already: whoever asked was interrupted */
+    struct events_process process;
     struct masks_asked asked;
     _Alignas(8) char request[REQUEST_BYTES];
 };
@@ -82,11 +93,11 @@ static bool leads_to_allowed(const struct policy_image *image, const char *path)
            policy_decide_read(image, real).verdict == POLICY_ALLOW;
 }
 
-static void record(struct masks *m, pid_t tid, const struct masks_node *node,
+static void record(struct job *j, pid_t tid, const struct masks_node *node,
                    bool uncertain)
 {
-    const struct policy_image *image = m->session->policy->image;
-    const struct masks_asked *a = &m->asked;
+    const struct policy_image *image = j->masks->session->policy->image;
+    const struct masks_asked *a = &j->asked;
     struct policy_decision d = policy_decide_read(image, a->target);
     SRT_AUTO_BUF struct srt_buf hint = {0}, change = {0};
     struct events_violation v = {.op = a->op,
@@ -113,26 +124,26 @@ static void record(struct masks *m, pid_t tid, const struct masks_node *node,
     v.reason = d.reason;
     v.hint = hint.len > 0 ? srt_buf_str(&hint) : NULL;
     v.change = change.len > 0 ? srt_buf_str(&change) : NULL;
-    process_describe(tid, &m->process);
-    events_store_violation(m->session->events, &v, &m->process);
+    process_describe(tid, &j->process);
+    events_store_violation(j->masks->session->events, &v, &j->process);
 }
 
 /* Refuse `path`: the errno, after the event if there is one. */
-static int refuse(struct masks *m, const struct fuse_in_header *h,
+static int refuse(struct job *j, const struct fuse_in_header *h,
                   const struct masks_node *node, const char *path)
 {
     enum hostcheck_answer host;
     int err = EACCES;
 
     /* The supervisor and its workers look at the caller's paths. */
-    if ((pid_t)h->pid == m->session->supervisor ||
+    if ((pid_t)h->pid == j->masks->session->supervisor ||
         !process_is_inside((pid_t)h->pid))
         return EACCES;
-    masks_asked_read((pid_t)h->pid, path, h->opcode == FUSE_ACCESS, &m->asked);
-    host = masks_asked_host(&m->asked, &err);
-    if (host == HOSTCHECK_WOULD_FAIL)
+    masks_asked_read((pid_t)h->pid, path, h->opcode == FUSE_ACCESS, &j->asked);
+    host = masks_asked_host(&j->asked, &err);
+    if (host == HOSTCHECK_WOULD_FAIL || atomic_load(&j->over))
         return err;
-    record(m, (pid_t)h->pid, node, host == HOSTCHECK_UNKNOWN);
+    record(j, (pid_t)h->pid, node, host == HOSTCHECK_UNKNOWN);
     return EACCES;
 }
 
@@ -153,6 +164,8 @@ static int do_init(union body *b)
 {
     b->init.major = FUSE_KERNEL_VERSION;
     b->init.minor = 31;
+    /* A look-up that hangs must not hold up the next in its directory. */
+    b->init.flags = FUSE_PARALLEL_DIROPS;
     b->init.max_write = 4096;
     b->init.max_background = 16;
     b->init.congestion_threshold = 12;
@@ -171,9 +184,10 @@ static int do_getattr(const struct masks *m, uint64_t id, union body *b)
     return 0;
 }
 
-static int do_lookup(struct masks *m, const struct fuse_in_header *h,
+static int do_lookup(struct job *j, const struct fuse_in_header *h,
                      const char *name, union body *b)
 {
+    const struct masks *m = j->masks;
     const struct masks_node *dir = masks_nodes_get(&m->nodes, h->nodeid);
     uint64_t id = masks_nodes_lookup(&m->nodes, h->nodeid, name);
     char path[SRT_PATH_MAX];
@@ -191,27 +205,29 @@ static int do_lookup(struct masks *m, const struct fuse_in_header *h,
         return ENAMETOOLONG;
     if (lstat(path, &st) != 0)
         return errno;
-    return refuse(m, h, dir, path);
+    return refuse(j, h, dir, path);
 }
 
 /* access(2) and chdir(2) at a mask or way: as its mode says. */
-static int do_access(struct masks *m, const struct fuse_in_header *h,
+static int do_access(struct job *j, const struct fuse_in_header *h,
                      const struct fuse_access_in *in)
 {
-    const struct masks_node *node = masks_nodes_get(&m->nodes, h->nodeid);
+    const struct masks_node *node = masks_nodes_get(&j->masks->nodes,
+                                                    h->nodeid);
     bool enterable = node == NULL ||
                      (S_ISDIR(node->mode) && (node->mode & S_IXOTH) != 0);
 
     if (in->mask == 0 || (in->mask == X_OK && enterable))
         return 0;
-    return node != NULL ? refuse(m, h, node, node->path) : EACCES;
+    return node != NULL ? refuse(j, h, node, node->path) : EACCES;
 }
 
-static int do_open(struct masks *m, const struct fuse_in_header *h)
+static int do_open(struct job *j, const struct fuse_in_header *h)
 {
-    const struct masks_node *node = masks_nodes_get(&m->nodes, h->nodeid);
+    const struct masks_node *node = masks_nodes_get(&j->masks->nodes,
+                                                    h->nodeid);
 
-    return node != NULL ? refuse(m, h, node, node->path) : EACCES;
+    return node != NULL ? refuse(j, h, node, node->path) : EACCES;
 }
 
 static int do_statfs(union body *b)
@@ -223,8 +239,8 @@ static int do_statfs(union body *b)
 
 /* Returns the errno of the answer, -1 for a request that gets none; *ret_len
  * bytes of *b go with it. */
-static int answer(struct masks *m, const struct fuse_in_header *h,
-                  const void *in, union body *b, size_t *ret_len)
+static int answer(struct job *j, const struct fuse_in_header *h, const void *in,
+                  union body *b, size_t *ret_len)
 {
     switch (h->opcode) {
     case FUSE_INIT:
@@ -232,18 +248,18 @@ static int answer(struct masks *m, const struct fuse_in_header *h,
         return do_init(b);
     case FUSE_GETATTR:
         *ret_len = sizeof(b->attr);
-        return do_getattr(m, h->nodeid, b);
+        return do_getattr(j->masks, h->nodeid, b);
     case FUSE_LOOKUP:
         *ret_len = sizeof(b->entry);
-        return do_lookup(m, h, in, b);
+        return do_lookup(j, h, in, b);
     case FUSE_STATFS:
         *ret_len = sizeof(b->statfs);
         return do_statfs(b);
     case FUSE_ACCESS:
-        return do_access(m, h, in);
+        return do_access(j, h, in);
     case FUSE_OPEN:
     case FUSE_OPENDIR:
-        return do_open(m, h);
+        return do_open(j, h);
     case FUSE_GETXATTR:
     case FUSE_LISTXATTR:
         return ENODATA;
@@ -253,36 +269,48 @@ static int answer(struct masks *m, const struct fuse_in_header *h,
         return 0;
     case FUSE_FORGET:
     case FUSE_BATCH_FORGET:
-    case FUSE_INTERRUPT:
         return -1;
     default:
         return EACCES; /* nothing that writes gets past the read-only mount */
     }
 }
 
-/* One request, len bytes of it.  The kernel ends names with NUL. */
-static void serve(struct masks *m, size_t len)
+/* A signal came for who waits.  One whose request hangs in a file system of
+ * the host may go (or could not even be killed); all others have their answer
+ * at once. */
+static void interrupt(struct masks *m, const struct fuse_interrupt_in *in)
 {
-    const struct fuse_in_header *h = (const void *)m->request;
+    for (struct job *j = m->jobs; j != NULL; j = j->next)
+        if (j->unique == in->unique) {
+            const struct fuse_out_header gone = {
+                .len = sizeof(gone), .error = -EINTR, .unique = j->unique};
+
+            atomic_store(&j->over, true);
+            (void)!write(m->fuse, &gone, sizeof(gone));
+        }
+}
+
+/* One request, len bytes of it.  The kernel ends names with NUL. */
+static void serve(struct job *j, size_t len)
+{
+    const struct fuse_in_header *h = (const void *)j->request;
     struct reply r;
     size_t body_len = 0;
     int err;
 
-    if (len < sizeof(*h) || h->len != len)
-        return;
-    m->request[len] = '\0';
+    j->request[len] = '\0';
     memset(&r, 0, sizeof(r));
-    err = answer(m, h, m->request + sizeof(*h), &r.body, &body_len);
+    err = answer(j, h, j->request + sizeof(*h), &r.body, &body_len);
     if (err < 0)
         return;
     r.head.unique = h->unique;
     r.head.error = -err;
     r.head.len = (uint32_t)(sizeof(r.head) + (err == 0 ? body_len : 0));
     /* ENOENT: whoever asked was killed meanwhile. */
-    (void)!write(m->fuse, &r, r.head.len);
+    (void)!write(j->masks->fuse, &r, r.head.len);
 }
 
-/* ---- the thread ---- */
+/* ---- the crew ---- */
 
 /* Wait for a request.  False: it is time to end. */
 static bool wait_request(const struct masks *m, bool mounted)
@@ -295,41 +323,52 @@ static bool wait_request(const struct masks *m, bool mounted)
     return p[0].revents == 0;
 }
 
-static void *run(void *arg)
+static void take(struct job *j, size_t len)
 {
-    struct masks *m = arg;
+    const struct fuse_in_header *h = (const void *)j->request;
+    struct masks *m = j->masks;
 
-    for (;;) {
-        ssize_t n = read(m->fuse, m->request, REQUEST_BYTES - 1);
-
-        if (n > 0) {
-            serve(m, (size_t)n);
-            continue;
-        }
-        if (n == 0 || errno == ENODEV || errno == EBADF)
-            return NULL; /* unmounted */
-        if (errno != EPERM && errno != EAGAIN)
-            continue; /* ENOENT, EINTR: that request is gone */
-        if (!wait_request(m, errno == EAGAIN))
-            return NULL;
+    if (len < sizeof(*h) || h->len != len)
+        return;
+    if (h->opcode == FUSE_INTERRUPT) {
+        interrupt(m, (const void *)(h + 1));
+        return;
     }
+    j->unique = h->unique;
+    atomic_init(&j->over, false);
+    j->next = m->jobs;
+    m->jobs = j;
+    crew_leave(&m->crew);
+    serve(j, len);
+    crew_return(&m->crew);
+    for (struct job **at = &m->jobs; *at != NULL; at = &(*at)->next)
+        if (*at == j) {
+            *at = j->next;
+            break;
+        }
 }
 
-static int start_thread(struct masks *m)
+/* One request, or a wait for it. */
+static void serve_round(void *ctx)
 {
-    pthread_attr_t attr;
-    sigset_t all, before;
-    int rc = pthread_attr_init(&attr);
+    struct job j;
+    struct masks *m = j.masks = ctx;
+    ssize_t n = read(m->fuse, j.request, sizeof(j.request) - 1);
+    bool goes_on = true;
 
-    if (rc != 0)
-        return rc;
-    (void)pthread_attr_setstacksize(&attr, STACK_BYTES);
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    rc = pthread_create(&m->thread, &attr, run, m);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    (void)pthread_attr_destroy(&attr);
-    return rc;
+    if (n > 0) {
+        take(&j, (size_t)n);
+    } else if (n == 0 || errno == ENODEV || errno == EBADF) {
+        goes_on = false; /* unmounted */
+    } else if (errno == EPERM || errno == EAGAIN) {
+        const bool mounted = errno == EAGAIN;
+
+        crew_rest(&m->crew);
+        goes_on = wait_request(m, mounted);
+        crew_resume(&m->crew);
+    } /* ENOENT, EINTR: that request is gone */
+    if (!goes_on)
+        crew_stop(&m->crew);
 }
 
 static void release(struct masks *m)
@@ -350,11 +389,12 @@ enum srt_rc masks_new(struct session *s, int fuse_fd, struct masks **ret,
     m->fuse = fuse_fd;
     m->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     masks_nodes_init(&m->nodes, s->plan, s->in->cwd);
+    crew_init(&m->crew, serve_round, m, STACK_BYTES);
     rc = m->stop < 0 ? errno : 0;
     if (rc == 0 && fcntl(fuse_fd, F_SETFL, O_RDWR | O_NONBLOCK) != 0)
         rc = errno;
     if (rc == 0)
-        rc = start_thread(m);
+        rc = crew_start(&m->crew);
     if (rc != 0) {
         release(m);
         return srt_err_sys(err, rc, "serve the masks of denied paths");
@@ -370,6 +410,6 @@ void masks_free(struct masks *m)
     if (m == NULL)
         return;
     (void)!write(m->stop, &one, sizeof(one));
-    (void)pthread_join(m->thread, NULL);
-    release(m);
+    if (crew_end(&m->crew, END_WAIT_MS))
+        release(m); /* else one hangs in a file system, and srt is to end */
 }

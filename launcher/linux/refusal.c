@@ -8,12 +8,13 @@
 #include <unistd.h>
 
 #include "base/path.h"
+#include "launcher/linux/crew.h"
 #include "launcher/linux/filter.h"
 #include "launcher/linux/hostcheck.h"
 #include "launcher/linux/process.h"
 #include "policy/suggest.h"
 
-enum { THREADS_MAX = 4, QUEUE_MAX = 8192, END_WAIT_MS = 500 };
+enum { QUEUE_MAX = 8192, END_WAIT_MS = 500, STACK_BYTES = 512 << 10 };
 
 struct job {
     struct job *next;
@@ -22,11 +23,11 @@ struct job {
 
 struct refusal {
     struct session *session;
-    pthread_mutex_t lock;
+    struct crew crew; /* its turn guards what follows */
     pthread_cond_t work, idle;
     struct job *head, **tail;
-    unsigned queued, threads, busy;
-    bool ending;
+    unsigned queued, busy;
+    bool started;
 };
 
 /* ---- one job ---- */
@@ -154,58 +155,29 @@ static void work(struct session *s, const struct channel_msg *m)
     session_send(s, &answer);
 }
 
-/* ---- the threads ---- */
+/* ---- the crew ---- */
 
-static struct job *take(struct refusal *r)
+/* One job, or a wait for it. */
+static void work_round(void *ctx)
 {
-    struct job *j;
+    struct refusal *r = ctx;
+    struct job *j = r->head;
 
-    while (r->head == NULL && !r->ending)
-        (void)pthread_cond_wait(&r->work, &r->lock);
-    j = r->head;
-    if (j == NULL)
-        return NULL;
+    if (j == NULL) {
+        (void)pthread_cond_wait(&r->work, &r->crew.turn);
+        return;
+    }
     r->head = j->next;
     if (r->head == NULL)
         r->tail = &r->head;
     r->queued--;
     r->busy++;
-    return j;
-}
-
-static void *run(void *arg)
-{
-    struct refusal *r = arg;
-    struct job *j;
-
-    (void)pthread_mutex_lock(&r->lock);
-    while ((j = take(r)) != NULL) {
-        (void)pthread_mutex_unlock(&r->lock);
-        work(r->session, &j->m);
-        free(j);
-        (void)pthread_mutex_lock(&r->lock);
-        r->busy--;
-        (void)pthread_cond_signal(&r->idle);
-    }
-    r->threads--;
+    crew_leave(&r->crew);
+    work(r->session, &j->m);
+    free(j);
+    crew_return(&r->crew);
+    r->busy--;
     (void)pthread_cond_signal(&r->idle);
-    (void)pthread_mutex_unlock(&r->lock);
-    return NULL;
-}
-
-/* One more, when all are busy.  Called with the lock held. */
-static void add_thread(struct refusal *r)
-{
-    pthread_t t;
-    pthread_attr_t a;
-
-    if (r->threads >= THREADS_MAX || r->busy < r->threads)
-        return;
-    (void)pthread_attr_init(&a);
-    (void)pthread_attr_setdetachstate(&a, PTHREAD_CREATE_DETACHED);
-    if (pthread_create(&t, &a, run, r) == 0)
-        r->threads++;
-    (void)pthread_attr_destroy(&a);
 }
 
 struct refusal *refusal_new(struct session *s)
@@ -214,10 +186,38 @@ struct refusal *refusal_new(struct session *s)
 
     r->session = s;
     r->tail = &r->head;
-    (void)pthread_mutex_init(&r->lock, NULL);
+    crew_init(&r->crew, work_round, r, STACK_BYTES);
     (void)pthread_cond_init(&r->work, NULL);
     (void)pthread_cond_init(&r->idle, NULL);
     return r;
+}
+
+/* Refused all the same, but nobody can say more about it. */
+static void answer_untold(struct refusal *r, const struct channel_msg *m)
+{
+    static struct channel_msg answer;
+
+    channel_msg_init(&answer, CHANNEL_ANSWER, m->slot, m->generation);
+    answer.error = m->error;
+    events_store_warning(r->session->events,
+                         "too many refusals at once: one was not recorded");
+    session_send(r->session, &answer);
+}
+
+static bool enqueue(struct refusal *r, struct job *j)
+{
+    bool room;
+
+    crew_lock(&r->crew);
+    room = r->queued < QUEUE_MAX && r->started;
+    if (room) {
+        *r->tail = j;
+        r->tail = &j->next;
+        r->queued++;
+        (void)pthread_cond_signal(&r->work);
+    }
+    crew_unlock(&r->crew);
+    return room;
 }
 
 void refusal_handle(struct refusal *r, const struct channel_msg *m)
@@ -225,27 +225,16 @@ void refusal_handle(struct refusal *r, const struct channel_msg *m)
     size_t len = offsetof(struct channel_msg, bytes) + m->text_len;
     struct job *j = malloc(offsetof(struct job, m) + len);
 
-    (void)pthread_mutex_lock(&r->lock);
-    if (j == NULL || r->queued == QUEUE_MAX) {
-        static struct channel_msg answer;
-
-        (void)pthread_mutex_unlock(&r->lock);
-        free(j);
-        channel_msg_init(&answer, CHANNEL_ANSWER, m->slot, m->generation);
-        answer.error = m->error;
-        events_store_warning(r->session->events,
-                             "too many refusals at once: one was not recorded");
-        session_send(r->session, &answer);
-        return;
+    if (j != NULL) {
+        memcpy(&j->m, m, len);
+        j->next = NULL;
     }
-    memcpy(&j->m, m, len);
-    j->next = NULL;
-    *r->tail = j;
-    r->tail = &j->next;
-    r->queued++;
-    add_thread(r);
-    (void)pthread_cond_signal(&r->work);
-    (void)pthread_mutex_unlock(&r->lock);
+    if (!r->started)
+        r->started = crew_start(&r->crew) == 0;
+    if (j == NULL || !enqueue(r, j)) {
+        free(j);
+        answer_untold(r, m);
+    }
 }
 
 void refusal_free(struct refusal *r)
@@ -261,17 +250,14 @@ void refusal_free(struct refusal *r)
         until.tv_sec++;
         until.tv_nsec -= 1000000000L;
     }
-    (void)pthread_mutex_lock(&r->lock);
+    crew_lock(&r->crew);
     while (err == 0 && (r->head != NULL || r->busy > 0))
-        err = pthread_cond_timedwait(&r->idle, &r->lock, &until);
-    r->ending = true;
+        err = pthread_cond_timedwait(&r->idle, &r->crew.turn, &until);
     (void)pthread_cond_broadcast(&r->work);
-    while (err == 0 && r->threads > 0)
-        err = pthread_cond_timedwait(&r->idle, &r->lock, &until);
-    (void)pthread_mutex_unlock(&r->lock);
-    if (err != 0)
-        return; /* a thread hangs in a file system; srt is about to end */
-    (void)pthread_mutex_destroy(&r->lock);
+    crew_stop(&r->crew);
+    crew_unlock(&r->crew);
+    if (!crew_end(&r->crew, err == 0 ? END_WAIT_MS : 0))
+        return; /* one hangs in a file system; srt is about to end */
     (void)pthread_cond_destroy(&r->work);
     (void)pthread_cond_destroy(&r->idle);
     free(r);

@@ -1,8 +1,8 @@
 /*
  * Refused calls (CHANNEL_REFUSED): ask the host whether the call would have
  * got this far without srt, record the event if so, answer with the errno.
- * File systems may hang: the asking is done by threads of its own (at most 4),
- * started with the first refusal.
+ * File systems may hang: the asking is a crew's (crew.h), started with the
+ * first refusal.
  */
 #ifndef SRT_LAUNCHER_LINUX_REFUSAL_H
 #define SRT_LAUNCHER_LINUX_REFUSAL_H

@@ -23,6 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "launcher/linux/annotation.h"
@@ -36,6 +37,10 @@
 #include "launcher/linux/signals.h"
 #include "launcher/linux/supervisor/supervisor.h"
 
+/* How long the supervisor may take to pass on why nothing ran. */
+#define REASON_WAIT_MS 2000u
+/* How long a killed process may take to die. */
+#define DEATH_WAIT_MS 500
 /* Most messages that may wait for the supervisor; it reads all the time. */
 #define QUEUE_MAX 8192
 
@@ -138,15 +143,18 @@ static void fail_run(struct session *s, int status, const char *text)
     p->failed = true;
     p->status = status;
     (void)srt_err_set(&p->err, SRT_E_UNSUP, "%s", text);
-    (void)kill(p->bwrap, SIGKILL);
+    if (!p->bwrap_done)
+        (void)kill(p->bwrap, SIGKILL);
 }
 
-/* The sandbox's pid 1 has one child: srt-init, which became the command. */
-static pid_t only_child(pid_t pid)
+/* A child of the process, but not `skip`; 0: there is none. */
+static pid_t child_of(pid_t pid, pid_t skip)
 {
     char path[64];
     char text[64] = "";
     SRT_AUTO_FD int fd = -1;
+    char *at = text;
+    pid_t found;
     ssize_t n;
 
     (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
@@ -154,7 +162,11 @@ static pid_t only_child(pid_t pid)
     if (fd < 0)
         return 0;
     n = read(fd, text, sizeof(text) - 1);
-    return n > 0 ? (pid_t)strtol(text, NULL, 10) : 0;
+    text[n > 0 ? n : 0] = '\0';
+    do
+        found = (pid_t)strtol(at, &at, 10);
+    while (found != 0 && found == skip);
+    return found;
 }
 
 static void on_sockets(struct session *s, const struct channel_msg *m, int *fds,
@@ -198,7 +210,8 @@ static void on_ready(struct session *s, const struct channel_msg *m)
 
     s->init_pid = m->tid;
     p->ready = true;
-    signals_command(&p->signals, only_child(s->init_pid));
+    /* The sandbox's pid 1 has one child: srt-init, which became the command. */
+    signals_command(&p->signals, child_of(s->init_pid, 0));
 }
 
 static void dispatch(struct session *s, const struct channel_msg *m, int *fds,
@@ -289,6 +302,12 @@ static void on_child(struct proxy_watch *w, unsigned ready)
     proxy_loop_stop(s->loop);
 }
 
+/* 125, 126, 127: srt-init's statuses, or the command's own. */
+static bool may_be_ours(int status)
+{
+    return status >= 125 && status <= 127;
+}
+
 /* bwrap ended before the command ran: its own words say why. */
 static enum srt_rc explain_failure(struct session *s, struct srt_err *err)
 {
@@ -306,37 +325,66 @@ static enum srt_rc explain_failure(struct session *s, struct srt_err *err)
     return bwrap_explain(said, err);
 }
 
-/* What the supervisor still said about refused calls belongs to the run. */
+/* What the supervisor still said about refused calls belongs to the run.  And
+ * where the command may never have run, the reason: srt-init told it before it
+ * ended, but the supervisor may not have passed it on yet.  It does, and ends,
+ * when nothing more comes from us. */
 static void drain(struct session *s)
 {
     struct session_private *p = s->priv;
+    const bool wanted = !p->failed && (!p->ready || may_be_ours(p->status));
+    struct pollfd poll_fd = {.fd = p->p.channel[0], .events = POLLIN};
+    const uint64_t until = srt_clock_ms() + REASON_WAIT_MS;
 
-    while (!p->supervisor_done && receive(s))
-        ;
+    if (wanted)
+        (void)shutdown(p->p.channel[0], SHUT_WR);
+    while (!p->supervisor_done) {
+        uint64_t now;
+
+        if (receive(s))
+            continue;
+        now = srt_clock_ms();
+        if (p->supervisor_done || p->failed || !wanted || now >= until ||
+            poll(&poll_fd, 1, (int)(until - now)) <= 0)
+            break;
+    }
+}
+
+static int pidfd(pid_t pid)
+{
+    return (int)syscall(434 /* SYS_pidfd_open */, pid, 0);
+}
+
+/* False: it does not die, as one that waits for a file system which hangs; it
+ * can do nothing any more, and ends when that answers. */
+static bool kill_and_reap(pid_t pid)
+{
+    SRT_AUTO_FD int fd = pidfd(pid);
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+
+    (void)kill(pid, SIGKILL);
+    if (fd >= 0 && poll(&p, 1, DEATH_WAIT_MS) == 0)
+        return false;
+    return waitpid(pid, NULL, 0) == pid;
 }
 
 /* bwrap's inner process outlives its outer one where that died early (before
  * PR_SET_PDEATHSIG of the inner one): it is ours then, as the subreaper. */
-static void kill_orphans(void)
+static void kill_orphans(pid_t stuck)
 {
     pid_t pid;
 
-    while ((pid = only_child(getpid())) > 0) {
-        (void)kill(pid, SIGKILL);
-        if (waitpid(pid, NULL, 0) < 0)
+    while ((pid = child_of(getpid(), stuck)) > 0)
+        if (!kill_and_reap(pid))
             return;
-    }
 }
 
 static void end(struct session *s)
 {
     struct session_private *p = s->priv;
 
-    if (s->supervisor > 0) {
-        (void)kill(s->supervisor, SIGKILL);
-        (void)waitpid(s->supervisor, NULL, 0);
-    }
-    kill_orphans();
+    kill_orphans(
+        s->supervisor > 0 && !kill_and_reap(s->supervisor) ? s->supervisor : 0);
     refusal_free(p->refusal);
     masks_free(p->masks);
     report_free(p->report);
@@ -411,11 +459,6 @@ static enum srt_rc start_processes(struct session *s, struct srt_err *err)
     srt_fd_close(&p->p.init[0]);
     srt_fd_close(&p->p.info[0]);
     return SRT_OK;
-}
-
-static int pidfd(pid_t pid)
-{
-    return (int)syscall(434 /* SYS_pidfd_open */, pid, 0);
 }
 
 static enum srt_rc start_watching(struct session *s, struct srt_err *err)

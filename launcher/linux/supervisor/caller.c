@@ -30,12 +30,18 @@ static int vm_read(pid_t tid, uint64_t address, void *out, size_t len)
     return n < 0 && errno == EPERM ? EPERM : EFAULT;
 }
 
+/* Memory may be mapped from a file that cannot be read now. */
 int sup_caller_read(pid_t tid, uint64_t address, void *out, size_t len)
 {
-    return vm_read(tid, address, out, len);
+    int err;
+
+    sup_leave();
+    err = vm_read(tid, address, out, len);
+    sup_return();
+    return err;
 }
 
-int sup_caller_string(pid_t tid, uint64_t address, char *out, size_t size)
+static int read_string(pid_t tid, uint64_t address, char *out, size_t size)
 {
     size_t got = 0;
 
@@ -54,6 +60,16 @@ int sup_caller_string(pid_t tid, uint64_t address, char *out, size_t size)
         got += n;
     }
     return ENAMETOOLONG;
+}
+
+int sup_caller_string(pid_t tid, uint64_t address, char *out, size_t size)
+{
+    int err;
+
+    sup_leave();
+    err = read_string(tid, address, out, size);
+    sup_return();
+    return err;
 }
 
 int sup_caller_fd(pid_t tid, int fd)
@@ -320,8 +336,8 @@ static ssize_t read_link(int parent, const char *name, enum sup_follow follow,
     return readlinkat(parent, name[0] != '\0' ? name : ".", out, size - 1);
 }
 
-int sup_caller_resolve(struct sup *s, pid_t tid, int dirfd, const char *path,
-                       enum sup_follow follow, struct sup_entry *ret)
+static int resolve(const struct sup *s, pid_t tid, int dirfd, const char *path,
+                   enum sup_follow follow, struct sup_entry *ret)
 {
     SRT_AUTO_FD int base = -1;
     SRT_AUTO_FD int parent = -1;
@@ -360,5 +376,17 @@ int sup_caller_resolve(struct sup *s, pid_t tid, int dirfd, const char *path,
     err = settle_dots(s, &parent, ret->name, sizeof(ret->name));
     if (err == 0)
         ret->parent = srt_fd_take(&parent);
+    return err;
+}
+
+int sup_caller_resolve(const struct sup *s, pid_t tid, int dirfd,
+                       const char *path, enum sup_follow follow,
+                       struct sup_entry *ret)
+{
+    int err;
+
+    sup_leave();
+    err = resolve(s, tid, dirfd, path, follow, ret);
+    sup_return();
     return err;
 }

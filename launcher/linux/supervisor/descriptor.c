@@ -170,7 +170,7 @@ static int do_owner(const struct sup *s, const struct held *h, uint64_t uid,
 }
 
 /* What stands in which argument, by the call. */
-static int perform(const struct sup *s, const struct seccomp_notif *n, int fd)
+static int do_call(const struct sup *s, const struct seccomp_notif *n, int fd)
 {
     const __u64 *a = n->data.args;
     struct held h = {.fd = fd};
@@ -216,13 +216,26 @@ static int perform(const struct sup *s, const struct seccomp_notif *n, int fd)
     }
 }
 
+/* 0 or an errno. */
+static int perform(const struct sup *s, const struct seccomp_notif *n, int fd)
+{
+    int err;
+
+    sup_leave();
+    err = do_call(s, n, fd);
+    sup_return();
+    return err;
+}
+
 void sup_path_perform(struct sup *s, const struct seccomp_notif *n,
                       const struct sup_entry *at)
 {
-    SRT_AUTO_FD int fd = openat(at->parent,
-                                at->name[0] != '\0' ? at->name : ".",
-                                O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    SRT_AUTO_FD int fd = -1;
 
+    sup_leave();
+    fd = openat(at->parent, at->name[0] != '\0' ? at->name : ".",
+                O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    sup_return();
     sup_answer(s, n->id, fd >= 0 ? perform(s, n, fd) : errno, 0);
 }
 
@@ -276,16 +289,42 @@ static void locate(struct sup *s, int fd, char *out, size_t size)
         out[0] = '\0';
 }
 
+/* A device that was handed in is the host's node, not the sandbox's. */
+static bool is_foreign_device(struct sup *s, int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 &&
+           (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) && !on_own_mount(s, fd);
+}
+
+/* May it be changed?  *path: where it is inside, "" for nowhere. */
+static struct policy_decision judge(struct sup *s, int fd, char *path,
+                                    size_t size)
+{
+    struct stat st;
+
+    locate(s, fd, path, size);
+    if (path[0] != '\0')
+        return policy_decide_write(s->image, path);
+    if (fstat(fd, &st) != 0 || ((S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) &&
+                                st.st_nlink > 0 && !on_own_mount(s, fd)))
+        return (struct policy_decision){
+            POLICY_DENY, "/filesystem/allowWrite",
+            "a file of the host without a name here"};
+    return (struct policy_decision){.verdict = POLICY_ALLOW};
+}
+
 void sup_descriptor_call(struct sup *s, const struct seccomp_notif *n,
                          const struct files_row *row, int fd)
 {
     SRT_AUTO_FD int mine = sup_caller_fd((pid_t)n->pid, fd);
-    static struct channel_msg m;
+    static _Thread_local struct channel_msg m;
     char path[SRT_PATH_MAX];
     char parent[SRT_PATH_MAX];
-    struct policy_decision d = {.verdict = POLICY_ALLOW};
+    struct policy_decision d;
     const char *name;
-    struct stat st;
+    bool foreign;
 
     if (mine < 0) {
         sup_answer(s, n->id, errno == EPERM ? EACCES : EBADF, 0);
@@ -299,20 +338,14 @@ void sup_descriptor_call(struct sup *s, const struct seccomp_notif *n,
         sup_answer(s, n->id, EBADF, 0);
         return;
     }
-    /* A device that was handed in is the host's node, not the sandbox's. */
-    if (fstat(mine, &st) == 0 && (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) &&
-        !on_own_mount(s, mine)) {
+    sup_leave();
+    foreign = is_foreign_device(s, mine);
+    d = judge(s, mine, path, sizeof(path));
+    sup_return();
+    if (foreign) {
         sup_answer(s, n->id, EPERM, 0);
         return;
     }
-    locate(s, mine, path, sizeof(path));
-    if (path[0] != '\0')
-        d = policy_decide_write(s->image, path);
-    else if (fstat(mine, &st) != 0 ||
-             ((S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) && st.st_nlink > 0 &&
-              !on_own_mount(s, mine)))
-        d = (struct policy_decision){POLICY_DENY, "/filesystem/allowWrite",
-                                     "a file of the host without a name here"};
     if (d.verdict == POLICY_ALLOW) {
         sup_answer(s, n->id, perform(s, n, mine), 0);
         return;

@@ -116,11 +116,17 @@ static void refuse(struct sup *s, const struct seccomp_notif *n,
                    const struct files_row *row, const struct subject *a,
                    const struct subject *b, int err)
 {
-    static struct channel_msg m;
+    static _Thread_local struct channel_msg m;
+    struct stat parent = {0};
     struct stat st = {0};
+    bool known, exists;
     int flags = row->nr == SYS_creat ? O_CREAT | O_WRONLY | O_TRUNC
                                      : arg_int(n, row->flags);
 
+    sup_leave();
+    known = fstat(a->at.parent, &parent) == 0;
+    exists = fstatat(a->at.parent, a->at.name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+    sup_return();
     channel_msg_init(&m, CHANNEL_REFUSED, 0, 0);
     if (row->nr == SYS_rmdir)
         flags = AT_REMOVEDIR;
@@ -130,16 +136,14 @@ static void refuse(struct sup *s, const struct seccomp_notif *n,
     m.check = (int32_t)row->check;
     m.flags = flags;
     m.error = err;
-    if (fstat(a->at.parent, &st) == 0) {
-        m.dev = st.st_dev;
-        m.ino = st.st_ino;
+    if (known) {
+        m.dev = parent.st_dev;
+        m.ino = parent.st_ino;
     }
     if (row->kind == FILES_OPEN) {
         if ((flags & WRITES) == 0)
             m.op = EVENTS_OP_FILE_READ;
-        else if ((flags & O_CREAT) != 0 &&
-                 fstatat(a->at.parent, a->at.name, &st, AT_SYMLINK_NOFOLLOW) !=
-                     0)
+        else if ((flags & O_CREAT) != 0 && !exists)
             m.op = EVENTS_OP_FILE_CREATE;
     }
     (void)channel_msg_add(&m, a->dir);
@@ -248,7 +252,7 @@ static int take_name(struct sup *s, const struct seccomp_notif *n,
 
 /* A magic link of /proc/TID/fd: the file that a descriptor stands for.  What
  * is open for writing may be opened again; so may what has no place. */
-static bool is_own_stream(const struct subject *a)
+static bool leads_to_own_stream(const struct subject *a)
 {
     char path[64 + sizeof(a->at.name)];
     char text[128] = "";
@@ -273,6 +277,16 @@ static bool is_own_stream(const struct subject *a)
         return false;
     at = strstr(text, "flags:\t");
     return at != NULL && (strtol(at + 7, NULL, 8) & O_ACCMODE) != O_RDONLY;
+}
+
+static bool is_own_stream(const struct subject *a)
+{
+    bool is;
+
+    sup_leave();
+    is = leads_to_own_stream(a);
+    sup_return();
+    return is;
 }
 
 static void call_open(struct sup *s, const struct seccomp_notif *n,

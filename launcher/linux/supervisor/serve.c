@@ -1,22 +1,45 @@
 /*
  * The supervisor's loop: notifications, the launcher's answers, the end of
- * srt-init.  It never blocks on anything but its own poll(2).
+ * srt-init.  A crew runs it: what a notified call names may lie on a file
+ * system that hangs, and only its caller may wait for that.
  */
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "launcher/linux/crew.h"
 #include "launcher/linux/filter.h"
 #include "launcher/linux/init_config.h"
 #include "launcher/linux/supervisor/supervisor.h"
 
-enum { TICK_MS = 20 };
+enum { TICK_MS = 20, STACK_BYTES = 512 << 10 };
+
+/* The crew, and what its leader waits for. */
+static struct {
+    struct crew crew;
+    int listener; /* -1 when nobody is left who has the filter; s->listener
+                     stays for answers under way */
+    int init;     /* -1 when srt-init became the command */
+    int wake;     /* eventfd: who does not lead has touched slots or queue */
+    uint64_t ticked_ms;
+} serving;
+
+void sup_leave(void)
+{
+    crew_leave(&serving.crew);
+}
+
+void sup_return(void)
+{
+    crew_return(&serving.crew);
+}
 
 /* ---- slots ---- */
 
@@ -210,6 +233,33 @@ static void on_answer(struct sup *s, const struct channel_msg *m)
     }
 }
 
+/* srt-init says why it could not run the command; its end of file means that
+ * it could. */
+static void on_init(struct sup *s)
+{
+    static struct channel_msg m;
+    struct init_failure f = {0};
+    ssize_t n;
+
+    if (serving.init < 0)
+        return;
+    n = recv(serving.init, &f, sizeof(f), MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n == (ssize_t)sizeof(f) && f.tag == 'e') {
+        char text[1200];
+
+        f.what[sizeof(f.what) - 1] = '\0';
+        (void)snprintf(text, sizeof(text), "%s: %s", f.what,
+                       strerror(f.error)); /* NOLINT: with the turn */
+        channel_msg_init(&m, CHANNEL_FAILED, 0, 0);
+        m.error = f.exit_status;
+        (void)channel_msg_add(&m, text);
+        sup_send(s, &m, NULL, 0);
+    }
+    srt_fd_close(&serving.init);
+}
+
 static void on_channel(struct sup *s)
 {
     static struct channel_msg m;
@@ -222,65 +272,64 @@ static void on_channel(struct sup *s)
             srt_fd_close(&fds[i]);
         on_answer(s, &m);
     }
-    if (n == 0 || errno != EAGAIN)
-        _exit(0); /* the launcher is gone; PDEATHSIG is on its way */
+    if (n != 0 && errno == EAGAIN)
+        return;
+    /* The run is over, or the launcher gone (PDEATHSIG is on its way).  Why
+     * nothing ran may be on the way, too. */
+    on_init(s);
+    flush_queue(s);
+    _exit(0);
 }
 
-/* srt-init says why it could not run the command; its end of file means that
- * it could. */
-static void on_init(struct sup *s, int *init)
+static void serve_round(void *ctx)
 {
-    static struct channel_msg m;
-    struct init_failure f = {0};
-    ssize_t n = recv(*init, &f, sizeof(f), MSG_DONTWAIT);
+    struct sup *s = ctx;
+    struct pollfd p[] = {
+        {.fd = serving.listener, .events = POLLIN},
+        {.fd = s->channel,
+         .events = (short)(POLLIN | (queue_head != NULL ? POLLOUT : 0))},
+        {.fd = serving.init, .events = POLLIN},
+        {.fd = serving.wake, .events = POLLIN},
+    };
+    const int wait_ms = connects > 0 ? TICK_MS : -1;
+    uint64_t count;
+    int n;
 
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (n == (ssize_t)sizeof(f) && f.tag == 'e') {
-        char text[1200];
-
-        f.what[sizeof(f.what) - 1] = '\0';
-        (void)snprintf(text, sizeof(text), "%s: %s", f.what,
-                       strerror(f.error)); /* NOLINT: one thread */
-        channel_msg_init(&m, CHANNEL_FAILED, 0, 0);
-        m.error = f.exit_status;
-        (void)channel_msg_add(&m, text);
-        sup_send(s, &m, NULL, 0);
+    crew_rest(&serving.crew);
+    n = poll(p, SRT_ARRAY_LEN(p), wait_ms);
+    crew_resume(&serving.crew);
+    if (n < 0 && errno != EINTR)
+        _exit(125);
+    if (p[3].revents != 0)
+        (void)!read(serving.wake, &count, sizeof(count));
+    if (p[1].revents != 0) {
+        flush_queue(s);
+        on_channel(s);
     }
-    srt_fd_close(init);
+    if (p[2].revents != 0)
+        on_init(s);
+    if (connects > 0 && srt_clock_ms() - serving.ticked_ms >= TICK_MS) {
+        serving.ticked_ms = srt_clock_ms();
+        sup_sockets_tick(s);
+    }
+    if ((p[0].revents & POLLIN) != 0)
+        on_notification(s);
+    else if (p[0].revents != 0)
+        serving.listener = -1;
+    if (!crew_leads(&serving.crew)) {
+        count = 1;
+        (void)!write(serving.wake, &count, sizeof(count));
+    }
 }
 
 _Noreturn void sup_serve(struct sup *s)
 {
-    int init = s->config->init;
-    int listener = s->listener; /* -1 when nobody is left who has the filter;
-                                 s->listener stays for answers under way */
-    uint64_t ticked = srt_clock_ms();
-
-    for (;;) {
-        struct pollfd p[] = {
-            {.fd = listener, .events = POLLIN},
-            {.fd = s->channel,
-             .events = (short)(POLLIN | (queue_head != NULL ? POLLOUT : 0))},
-            {.fd = init, .events = POLLIN},
-        };
-
-        if (poll(p, SRT_ARRAY_LEN(p), connects > 0 ? TICK_MS : -1) < 0 &&
-            errno != EINTR)
-            _exit(125);
-        if (p[1].revents != 0) {
-            flush_queue(s);
-            on_channel(s);
-        }
-        if (p[2].revents != 0)
-            on_init(s, &init);
-        if ((p[0].revents & POLLIN) != 0)
-            on_notification(s);
-        else if (p[0].revents != 0)
-            listener = -1;
-        if (connects > 0 && srt_clock_ms() - ticked >= TICK_MS) {
-            ticked = srt_clock_ms();
-            sup_sockets_tick(s);
-        }
-    }
+    serving.listener = s->listener;
+    serving.init = s->config->init;
+    serving.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (serving.wake < 0)
+        sup_fail(s->config, "eventfd", NULL, errno);
+    crew_init(&serving.crew, serve_round, s, STACK_BYTES);
+    crew_run(&serving.crew);
+    _exit(125);
 }

@@ -104,6 +104,12 @@ void sup_continue(struct sup *s, uint64_t id);
 /* Is the notification still that of a living, waiting caller? */
 bool sup_valid(struct sup *s, uint64_t id);
 
+/* serve.c: around every step that may hang (crew.h): paths, and the caller's
+ * memory.  In between others serve: slots and what hangs on them must not be
+ * touched, and may be gone afterwards. */
+void sup_leave(void);
+void sup_return(void);
+
 /* files.c, sockets.c: one notified call.  Each answers it, continues it, or
  * leaves it in a slot. */
 void sup_files_call(struct sup *s, const struct seccomp_notif *n);
@@ -122,7 +128,8 @@ void sup_sockets_tick(struct sup *s);
 void sup_refuse(struct sup *s, const struct seccomp_notif *n,
                 struct channel_msg *m);
 
-/* caller.c: the caller's memory, descriptors and paths, read once. */
+/* caller.c: the caller's memory, descriptors and paths, read once.  Memory and
+ * paths are read between sup_leave() and sup_return(). */
 
 /* Copy len bytes at `address` of thread tid.  Returns 0, EFAULT, or EPERM when
  * the caller cannot be inspected. */
@@ -150,8 +157,9 @@ struct sup_entry {
  *
  * Returns 0 and sets *ret; or the errno of the step that failed.
  */
-int sup_caller_resolve(struct sup *s, pid_t tid, int dirfd, const char *path,
-                       enum sup_follow follow, struct sup_entry *ret);
+int sup_caller_resolve(const struct sup *s, pid_t tid, int dirfd,
+                       const char *path, enum sup_follow follow,
+                       struct sup_entry *ret);
 /* The real path of a descriptor of ours, as seen inside: 0 or errno. */
 int sup_real_path(const struct sup *s, int fd, char *out, size_t size);
 

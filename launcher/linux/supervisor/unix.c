@@ -173,13 +173,33 @@ static void refuse(struct sup *s, const struct seccomp_notif *n,
     sup_refuse(s, n, &m);
 }
 
+/* What the path leads to: 0, or an errno. */
+static int open_target(const struct sup *s, pid_t tid, const char *path,
+                       int *ret_fd, struct stat *ret_st, char *real,
+                       size_t size)
+{
+    struct sup_entry at = {.parent = -1};
+    SRT_AUTO_FD int fd = -1;
+    int err = sup_caller_resolve(s, tid, AT_FDCWD, path, SUP_FOLLOW, &at);
+
+    if (err == 0)
+        fd = openat(at.parent, at.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (err == 0 && (fd < 0 || fstat(fd, ret_st) != 0))
+        err = errno;
+    if (err == 0)
+        err = sup_real_path(s, fd, real, size);
+    if (err == 0)
+        *ret_fd = srt_fd_take(&fd);
+    srt_fd_close(&at.parent);
+    return err;
+}
+
 void sup_unix_connect(struct sup *s, const struct seccomp_notif *n, int socket,
                       const void *address, socklen_t len)
 {
     struct sockaddr_un u = {0};
     char path[sizeof(u.sun_path) + 1];
     char real[SRT_PATH_MAX];
-    struct sup_entry at = {.parent = -1};
     SRT_AUTO_FD int target = -1;
     struct stat st = {0};
     int err;
@@ -193,14 +213,9 @@ void sup_unix_connect(struct sup *s, const struct seccomp_notif *n, int socket,
     }
     memcpy(path, u.sun_path, sizeof(u.sun_path));
     path[sizeof(u.sun_path)] = '\0';
-    err = sup_caller_resolve(s, (pid_t)n->pid, AT_FDCWD, path, SUP_FOLLOW, &at);
-    if (err == 0)
-        target = openat(at.parent, at.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    if (err == 0 && (target < 0 || fstat(target, &st) != 0))
-        err = errno;
-    if (err == 0)
-        err = sup_real_path(s, target, real, sizeof(real));
-    srt_fd_close(&at.parent);
+    sup_leave();
+    err = open_target(s, (pid_t)n->pid, path, &target, &st, real, sizeof(real));
+    sup_return();
     if (err != 0) {
         sup_answer(s, n->id, err, 0);
         return;
@@ -212,7 +227,9 @@ void sup_unix_connect(struct sup *s, const struct seccomp_notif *n, int socket,
         refuse(s, n, real, path);
         return;
     }
+    sup_leave();
     err = connect_by_fd(socket, target);
+    sup_return();
     if (err == EAGAIN && (fcntl(socket, F_GETFL) & O_NONBLOCK) == 0)
         sup_sockets_wait_local(s, n, socket, srt_fd_take(&target), address,
                                len);

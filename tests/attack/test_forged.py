@@ -9,7 +9,7 @@ import pytest
 
 from conftest import Result, helper
 
-OWN = ("seq", "time", "run", "pid", "tid", "host_pid", "caller")  # differ between two runs
+OWN = ("seq", "time", "run", "pid", "tid", "host_pid", "caller", "caller_b64")  # differ between two runs
 
 
 @pytest.fixture
@@ -54,18 +54,20 @@ def told(r):
 @pytest.mark.parametrize("program", ["static_forger", "forger"])
 @pytest.mark.parametrize("how", ["notes", "stack"])
 def test_forged_annotations_change_nothing_but_caller(srt, target, program, how):
-    argv = [helper(program), "4", "7", *target]
-    runs = [srt.run(argv, policy_of(target), env=env) for env in ({}, {"FORGE": how})]
+    argv = [helper(program), "4", "8", *target]
+    runs = [srt.run(argv, policy_of(target), env=env, options=["--events", "-"]) for env in ({}, {"FORGE": how})]
     for r in runs:
-        assert r.code == 0 and r.out == f"done {4 * 7 * 5}\n", r
-        assert r.count() == 4 * 7 * 5 and all(e["pid"] > 1 for e in r.violations), r
-        assert all(e.get("caller", "").isprintable() and len(e.get("caller", "")) < 256 for e in r.violations)
-        assert r.events[-1]["type"] == "exit" and sum(r.events[-1]["totals"].values()) == 4 * 7 * 5, r
+        assert r.code == 0 and r.out == f"done {4 * 8 * 5}\n", r
+        assert r.count() == 4 * 8 * 5 and all(e["pid"] > 1 for e in r.violations), r
+        assert all(len(e.get("caller", "")) < 256 for e in r.violations), r
+        assert r.events[-1]["type"] == "exit" and sum(r.events[-1]["totals"].values()) == 4 * 8 * 5, r
+        # The JSON was parsed, so it has no raw control character; nor has what people see.
+        assert "srt: denied" in r.err and "\x1b" not in r.err and "\udcff" not in r.err, r
     honest, forged = (told(r) for r in runs)
     assert honest == forged, "\n".join(str(k) for k in set(honest) ^ set(forged))
     assert not any("requested" in dict(k) for k in forged)
     if how == "notes":  # the forgery is one that srt reads
-        assert any(e.get("caller") for e in runs[1].violations), runs[1]
+        assert any("\x1b[31m" in e.get("caller", "") for e in runs[1].violations), runs[1]
 
 
 def test_forged_annotations_cost_no_memory(srt, target):

@@ -30,7 +30,7 @@
 #include "../../shim/config.h"
 #include "../../shim/note.h"
 
-enum { THREADS_MAX = 64, NOTES = 400, KINDS = 7 };
+enum { THREADS_MAX = 64, NOTES = 400, KINDS = 8 };
 
 struct forged {
     uint64_t magic, run, caller, requested;
@@ -42,6 +42,20 @@ static uint64_t pointers[KINDS];
 static const char *dir, *secret, *host_socket;
 static long rounds;
 static atomic_long refused;
+
+/* Code, as it were, in a file whose name is an attack on who reads it. */
+static void *map_odd_file(void)
+{
+    char path[4096];
+    int fd;
+
+    (void)snprintf(path, sizeof(path), "%s/\033[31m\"\n\377odd",
+                   getenv("TMPDIR"));
+    fd = open(path, O_RDWR | O_CREAT, 0600);
+    if (fd < 0 || ftruncate(fd, 4096) != 0)
+        exit(5);
+    return mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+}
 
 static void make_pointers(void)
 {
@@ -62,6 +76,7 @@ static void make_pointers(void)
     pointers[4] = (uint64_t)(uintptr_t)hole + 4000; /* ends at a hole */
     pointers[5] = (uint64_t)(uintptr_t)endless;     /* no NUL */
     pointers[6] = UINT64_C(0xffffffff81000000);     /* the kernel's */
+    pointers[7] = (uint64_t)(uintptr_t)map_odd_file();
 }
 
 #if defined(__x86_64__)

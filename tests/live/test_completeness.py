@@ -38,9 +38,9 @@ def program(request):
             "go": lambda: [helper("operations_go")]}[request.param]()
 
 
-def perform(srt, program, pairs, policy):
+def perform(srt, program, pairs, policy, **kwargs):
     """One run that does each (operation, target); its result and the errnos."""
-    r = srt.run(program + [str(word) for pair in pairs for word in pair], policy)
+    r = srt.run(program + [str(word) for pair in pairs for word in pair], policy, **kwargs)
     errnos = r.out.splitlines()
     assert r.code == 0 and len(errnos) == len(pairs) and all(e.isdigit() for e in errnos), r
     return r, [int(e) for e in errnos]
@@ -102,18 +102,21 @@ def test_writes(srt, tmp_path, program, operation):
 
 
 @pytest.mark.parametrize("operation", ["read", "list"])
-def test_reads(srt, tmp_path, program, operation):
-    """A denied file or directory itself, and what lies below a denied directory."""
-    (tmp_path / "secret/sub").mkdir(parents=True)
+@pytest.mark.parametrize("source", ["mask", "supervisor"])
+def test_reads(srt, tmp_path, program, operation, source):
+    """A denied file or directory itself, and what lies below a denied directory; with FUSE and with plain masks."""
+    (tmp_path / "secret/sub/deep").mkdir(parents=True)
     (tmp_path / "shown/sub").mkdir(parents=True)
-    for name in ("secret/key", "shown/key", "file"):
+    for name in ("secret/key", "secret/sub/deep/key", "shown/key", "file"):
         (tmp_path / name).write_text("x")
-    names = {"read": ["file", "secret/key"], "list": ["secret", "secret/sub"]}[operation]
+    names = {"read": ["file", "secret/key", "secret/sub/deep/key"],
+             "list": ["secret", "secret/sub", "secret/sub/deep"]}[operation]
     twins = {"read": ["shown/key"], "list": ["shown", "shown/sub"]}[operation]
     policy = {"filesystem": {"denyRead": [str(tmp_path / "secret"), str(tmp_path / "file")]}}
-    r, errnos = perform(srt, program, [(operation, tmp_path / n) for n in names + twins], policy)
-    assert errnos == [ERRNO["EACCES"]] * 2 + [0] * len(twins), r
-    check(r, program, [{"op": "file-read", "target": str(tmp_path / n), "errno": "EACCES", "source": "mask",
+    r, errnos = perform(srt, program, [(operation, tmp_path / n) for n in names + twins], policy,
+                        env={"SRT_TEST_NO_FUSE": "1"} if source == "supervisor" else {})
+    assert errnos == [ERRNO["EACCES"]] * 3 + [0] * len(twins), r
+    check(r, program, [{"op": "file-read", "target": str(tmp_path / n), "errno": "EACCES", "source": source,
                         "class": "refused", "rule": f"/filesystem/denyRead/{1 if n == 'file' else 0}"} for n in names])
 
 

@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 #include "base/path.h"
-#include "launcher/events/event.h"
 
 #ifndef RENAME_NOREPLACE
 # define RENAME_NOREPLACE 1
@@ -366,11 +365,10 @@ static bool moves_into_itself(const struct channel_msg *m)
 }
 
 /* The parent inside and outside must be the same object: private mounts and a
- * host that changed meanwhile make it another.  Of a denied read it is a mask
- * as a rule, and only what is behind matters. */
+ * host that changed meanwhile make it another.  (0: it is a mask.) */
 static bool same_parent(const struct channel_msg *m, const struct name *n)
 {
-    return m->ino == 0 || m->op == EVENTS_OP_FILE_READ ||
+    return m->ino == 0 ||
            (m->ino == n->dir_st.st_ino && m->dev == n->dir_st.st_dev);
 }
 

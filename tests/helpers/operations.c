@@ -57,6 +57,11 @@ static int do_write(const char *t)
     return fd >= 0 && write(fd, "T", 1) != 1 ? -1 : closed(fd);
 }
 
+static int do_overwrite(const char *t)
+{
+    return closed(open(t, O_WRONLY | O_CREAT | O_TRUNC, 0644));
+}
+
 static int do_create(const char *t)
 {
     return closed(open(t, O_WRONLY | O_CREAT | O_EXCL, 0644));
@@ -131,6 +136,12 @@ static int raw_write(const char *t)
     long fd = syscall(SYS_openat, HERE, t, O_WRONLY);
 
     return fd >= 0 && syscall(SYS_write, fd, "T", 1) != 1 ? -1 : closed(fd);
+}
+
+static int raw_overwrite(const char *t)
+{
+    return closed(
+        syscall(SYS_openat, HERE, t, O_WRONLY | O_CREAT | O_TRUNC, 0644));
 }
 
 static int raw_create(const char *t)
@@ -435,6 +446,7 @@ static const struct {
     int (*raw)(const char *target);
 } operations[] = {
     {"write", do_write, raw_write},
+    {"overwrite", do_overwrite, raw_overwrite},
     {"create", do_create, raw_create},
     {"mkdir", do_mkdir, raw_mkdir},
     {"mkfifo", do_mkfifo, raw_mkfifo},

@@ -13,7 +13,7 @@ from conftest import helper
 PROGRAMS = ["glibc", "empty environment", "raw", "static", "musl", "musl static", "go"]
 
 FILES = {  # operation: (what it is done to, op)
-    "write": ("file", "file-write"), "create": (None, "file-create"), "mkdir": (None, "file-create"),
+    "write": ("file", "file-write"), "overwrite": ("file", "file-write"), "create": (None, "file-create"), "mkdir": (None, "file-create"),
     "mkfifo": (None, "file-create"), "symlink": (None, "file-create"), "link": ("file", "file-create"),
     "unlink": ("file", "file-delete"), "rmdir": ("dir", "file-delete"), "rename": ("file", "file-rename"),
     "chmod": ("file", "file-write"), "chown": ("file", "file-write"), "utimens": ("file", "file-write"),
@@ -118,6 +118,21 @@ def test_reads(srt, tmp_path, program, operation, source):
     assert errnos == [ERRNO["EACCES"]] * 3 + [0] * len(twins), r
     check(r, program, [{"op": "file-read", "target": str(tmp_path / n), "errno": "EACCES", "source": source,
                         "class": "refused", "rule": f"/filesystem/denyRead/{1 if n == 'file' else 0}"} for n in names])
+
+
+@pytest.mark.parametrize("operation", [o for o in FILES if o not in ("link", "rename")])
+@pytest.mark.parametrize("fuse", [True, False], ids=["fuse", "plain"])
+def test_writes_behind_a_mask(srt, tmp_path, program, operation, fuse):
+    """In a denied directory and deeper in it: one event, and certain, although nothing inside can see the file."""
+    what, op = FILES[operation]
+    near, deep, allowed = (make(tmp_path / d, what) for d in ("secret", "secret/sub/deep", "open"))
+    policy = {"filesystem": {"denyRead": [str(tmp_path / "secret")], "allowWrite": [str(tmp_path / "open")]}}
+    before = look(tmp_path / "secret"), look(tmp_path / "secret/sub/deep")
+    r, errnos = perform(srt, program, [(operation, t) for t in (near, deep, allowed)], policy,
+                        env={} if fuse else {"SRT_TEST_NO_FUSE": "1"})
+    assert errnos[0] in (ERRNO["EACCES"], ERRNO["EROFS"]) and errnos[1:] == [ERRNO["EACCES"], 0], r
+    check(r, program, [{"op": op, "target": t, "class": "refused"} for t in (near, deep)])
+    assert (look(tmp_path / "secret"), look(tmp_path / "secret/sub/deep")) == before
 
 
 @pytest.mark.parametrize("operation", ["connect", "connect-nonblock"])

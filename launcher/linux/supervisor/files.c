@@ -130,7 +130,8 @@ static void refuse(struct sup *s, const struct seccomp_notif *n,
     m.check = (int32_t)row->check;
     m.flags = flags;
     m.error = err;
-    if (fstat(a->at.parent, &st) == 0) {
+    if (policy_decide_read(s->image, a->dir).verdict == POLICY_ALLOW &&
+        fstat(a->at.parent, &st) == 0) {
         m.dev = st.st_dev;
         m.ino = st.st_ino;
     }
@@ -239,7 +240,7 @@ static void leave(struct sup *s, const struct seccomp_notif *n,
                   const struct files_row *row, struct subject *a, int err)
 {
     bool ours = is_ours_alone(row);
-    bool tells = ours || (row->kind == FILES_OPEN && !s->config->fuse);
+    bool tells = ours || (row->kind != FILES_TWO && !s->config->fuse);
 
     if (err == EACCES && tells && is_masked(s, n, row, a))
         refuse(s, n, row, a, NULL, EACCES);

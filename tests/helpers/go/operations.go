@@ -104,11 +104,12 @@ var operations = map[string]func(target string) error{
 		}
 		return err
 	},
-	"create":  func(t string) error { return closed(os.OpenFile(t, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0644)) },
-	"mkdir":   func(t string) error { return os.Mkdir(t, 0755) },
-	"mkfifo":  func(t string) error { return syscall.Mkfifo(t, 0644) },
-	"symlink": func(t string) error { return os.Symlink("x", t) },
-	"link":    func(t string) error { return os.Link(t, t+".new") },
+	"overwrite": func(t string) error { return closed(os.Create(t)) },
+	"create":    func(t string) error { return closed(os.OpenFile(t, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0644)) },
+	"mkdir":     func(t string) error { return os.Mkdir(t, 0755) },
+	"mkfifo":    func(t string) error { return syscall.Mkfifo(t, 0644) },
+	"symlink":   func(t string) error { return os.Symlink("x", t) },
+	"link":      func(t string) error { return os.Link(t, t+".new") },
 	// os.Remove tries both calls.
 	"unlink":   syscall.Unlink,
 	"rmdir":    syscall.Rmdir,

@@ -98,30 +98,32 @@ static bool is_probe(const struct proxy *p, const char *host)
     return false;
 }
 
+static bool is_same(const struct proxy_client *a, const struct proxy_client *b)
+{
+    return (a->port == b->port && a->family == b->family) ||
+           (a->tid != 0 && a->tid == b->tid);
+}
+
 /* The second question of one getaddrinfo(3): AAAA after A, or A after AAAA. */
-static bool was_told(const struct query *x, const char *host)
+static bool was_told(const struct query *x, const struct proxy_client *client,
+                     const char *host)
 {
     struct proxy_dns *d = x->from->p->dns;
     const uint64_t now = proxy_loop_now(x->from->p->loop);
-    const struct proxy_dns_told t = {
-        .until_ms = now + ONE_CALL_MS,
-        .port = x->back.peer.v4.sin_port,
-        .type = x->q.type,
-        .family = x->back.peer.sa.sa_family,
-    };
 
-    if (t.type != PROXY_DNSMSG_A && t.type != PROXY_DNSMSG_AAAA)
+    if (x->q.type != PROXY_DNSMSG_A && x->q.type != PROXY_DNSMSG_AAAA)
         return false;
     for (size_t i = 0; i < PROXY_DNS_TOLD; i++) {
         struct proxy_dns_told *o = &d->told[i];
 
-        if (o->until_ms > now && o->port == t.port && o->family == t.family &&
-            o->type != t.type && strcmp(o->host, host) == 0) {
+        if (o->until_ms > now && is_same(&o->client, client) &&
+            o->type != x->q.type && strcmp(o->host, host) == 0) {
             o->until_ms = 0;
             return true;
         }
     }
-    d->told[d->next_told] = t;
+    d->told[d->next_told] = (struct proxy_dns_told){
+        .until_ms = now + ONE_CALL_MS, .client = *client, .type = x->q.type};
     (void)snprintf(d->told[d->next_told].host, sizeof(d->told[0].host), "%s",
                    host);
     d->next_told = (d->next_told + 1) % PROXY_DNS_TOLD;
@@ -134,7 +136,7 @@ static void refuse(struct query *x, const char *host, struct policy_addr a,
 {
     struct proxy *p = x->from->p;
     struct proxy_dnsmsg_answer out;
-    const struct proxy_refusal r = {
+    struct proxy_refusal r = {
         .client = {.via = PROXY_VIA_DNS,
                    .family = x->back.peer.sa.sa_family,
                    .proto = x->from->stream ? IPPROTO_TCP : IPPROTO_UDP,
@@ -146,7 +148,9 @@ static void refuse(struct query *x, const char *host, struct policy_addr a,
         .probe = a.family == 0 && is_probe(p, host),
     };
 
-    if (!was_told(x, host))
+    if (p->ops.who != NULL)
+        r.client.tid = p->ops.who(p->ops.ctx, &r.client);
+    if (!was_told(x, &r.client, host))
         p->ops.refused(p->ops.ctx, &r);
     begin(&out, x, PROXY_DNSMSG_NXDOMAIN);
     finish(x, &out, PROXY_DNSMSG_EDE_FILTERED, d->reason);

@@ -32,11 +32,11 @@ struct proxy_dns_back {
 };
 
 /* A refusal that was told: the other address family of the same call, from the
- * same socket, is no second one. */
+ * same socket or (Go has one for each) process, is no second one. */
 struct proxy_dns_told {
     uint64_t until_ms; /* 0: none */
-    uint16_t port, type;
-    sa_family_t family;
+    struct proxy_client client;
+    uint16_t type;
     char host[PROXY_DNSMSG_NAME];
 };
 

@@ -51,6 +51,9 @@ struct proxy_refusal {
 
 struct proxy_ops {
     void *ctx;
+    /* Which process a client is: a host thread id, 0: not known.  May be
+     * NULL. */
+    pid_t (*who)(void *ctx, const struct proxy_client *c);
     /* A refusal is about to be answered. */
     void (*refused)(void *ctx, const struct proxy_refusal *r);
     /* A routed connection may be dialled (blocking: answered by dialed only;

@@ -18,12 +18,10 @@
 #define CALLER __builtin_return_address(0)
 
 /* Volatile: the launcher reads it from outside, the compiler sees no reader. */
-static inline void note_begin(volatile struct shim_note *n, const void *caller,
-                              const char *requested)
+static inline void note_begin(volatile struct shim_note *n, const void *caller)
 {
     n->run = shim_config()->run;
     n->caller = (uint64_t)(uintptr_t)caller;
-    n->requested = (uint64_t)(uintptr_t)requested;
     n->magic = SHIM_NOTE_MAGIC;
 }
 
@@ -66,7 +64,7 @@ static int do_open(enum shim_next which, const char *path, int flags,
 
     if (next == NULL)
         return missing();
-    note_begin(&note, caller, path);
+    note_begin(&note, caller);
     fd = next(path, flags, mode);
     note_end(&note);
     if (fd < 0)
@@ -83,7 +81,7 @@ static int do_openat(enum shim_next which, int dirfd, const char *path,
 
     if (next == NULL)
         return missing();
-    note_begin(&note, caller, path);
+    note_begin(&note, caller);
     fd = next(dirfd, path, flags, mode);
     note_end(&note);
     if (fd < 0)
@@ -191,7 +189,7 @@ static FILE *do_fopen(enum shim_next which, const char *path, const char *mode,
         (void)missing();
         return NULL;
     }
-    note_begin(&note, caller, path);
+    note_begin(&note, caller);
     f = next(path, mode);
     note_end(&note);
     if (f == NULL)
@@ -224,7 +222,7 @@ SHIM_EXPORT DIR *opendir(const char *path)
         (void)missing();
         return NULL;
     }
-    note_begin(&note, caller, path);
+    note_begin(&note, caller);
     d = next(path);
     note_end(&note);
     if (d == NULL)
@@ -244,7 +242,7 @@ SHIM_EXPORT int connect(int fd, const struct sockaddr *addr, socklen_t len)
         return missing();
     if (routing() && shim_route_connect(fd, addr, len, &result))
         return result;
-    note_begin(&note, CALLER, NULL);
+    note_begin(&note, CALLER);
     result = next(fd, addr, len);
     note_end(&note);
     return result;
@@ -301,7 +299,7 @@ SHIM_EXPORT int getaddrinfo(const char *node, const char *service,
     }
     if (routing() && is_name(node, hints))
         return resolve_routed(next, node, service, hints, result);
-    note_begin(&note, CALLER, node);
+    note_begin(&note, CALLER);
     rc = next(node, service, hints, result);
     note_end(&note);
     return rc;

@@ -1,11 +1,11 @@
 /*
  * The annotation: what the shim leaves on its own stack around a libc call, so
  * that the launcher, while the task is blocked in a refused call, can tell who
- * in the program called and what was asked for (launcher/linux/annotation.c).
+ * in the program called (launcher/linux/annotation.c).
  *
- * It costs four stores where nothing is refused.  It is advisory: it lives in
- * the program's memory, and a program can forge at most the `caller` and
- * `requested` of its own events.
+ * It costs three stores where nothing is refused.  It is advisory: it lives in
+ * the program's memory, and a program can forge the `caller` of its own events.
+ * What was asked for is never taken from here, but from the call's arguments.
  */
 #ifndef SRT_SHIM_NOTE_H
 #define SRT_SHIM_NOTE_H
@@ -21,7 +21,6 @@ struct shim_note {
     uint64_t magic;  /* SHIM_NOTE_MAGIC while the call is under way, else 0 */
     uint64_t run;    /* shim_config.run: not another run's, not by chance */
     uint64_t caller; /* return address in the calling code */
-    uint64_t requested; /* address of a NUL-terminated string, or 0 */
 };
 
 #endif

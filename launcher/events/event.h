@@ -44,8 +44,7 @@ struct events_process {
     char argv[2048]; /* words separated by NUL */
     size_t argv_len;
     char cwd[1024];
-    char caller[256];     /* annotation: "module+0x1234", "" */
-    char requested[1024]; /* annotation: what the code asked for, "" */
+    char caller[256]; /* annotation: "module+0x1234", "" */
 };
 
 /* "message" of the warning for such a call. */

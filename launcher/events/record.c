@@ -56,17 +56,6 @@ static void add_process(struct srt_buf *b, const struct events_process *p)
     add_some(b, "caller", p->caller);
 }
 
-static void add_requested(struct srt_buf *b, const struct events_violation *v,
-                          const struct events_process *p)
-{
-    const char *requested = v->requested;
-
-    if (requested == NULL || requested[0] == '\0')
-        requested = p != NULL ? p->requested : "";
-    if (strcmp(requested, v->target) != 0)
-        add_some(b, "requested", requested);
-}
-
 static void add_verdict(struct srt_buf *b, const struct events_violation *v)
 {
     char name[EVENTS_NAMES_ERRNO_MAX];
@@ -93,7 +82,8 @@ void events_record_violation(struct srt_buf *b, struct events_record_head h,
     events_json_str(b, "op", events_names_op(v->op));
     events_json_str(b, "target", v->target);
     add_some(b, "target2", v->target2);
-    add_requested(b, v, p);
+    if (v->requested != NULL && strcmp(v->requested, v->target) != 0)
+        add_some(b, "requested", v->requested);
     add_some(b, "address", v->address);
     add_some(b, "call", v->call);
     add_verdict(b, v);

@@ -172,8 +172,6 @@ void annotation_read(int proc_dir, pid_t tid, const struct annotation_call *c,
 
     if (run_magic == 0 || !find_note(tid, c->sp, &note))
         return;
-    annotation_string(tid, note.requested, ret->requested,
-                      sizeof(ret->requested));
     if (!find_module(proc_dir, note.caller, &m))
         return;
     if (m.path[0] != '\0')

@@ -1,7 +1,7 @@
 /*
  * The reading half of the shim's annotation (shim/note.h), and what the kernel
- * tells of a blocked call.  All of it comes from the program's memory: bounded,
- * and good for two fields of the program's own event at most.
+ * tells of a blocked call.  A note comes from the program's memory: bounded, and
+ * good for one field of the program's own event.
  */
 #ifndef SRT_LAUNCHER_LINUX_ANNOTATION_H
 #define SRT_LAUNCHER_LINUX_ANNOTATION_H
@@ -30,7 +30,7 @@ bool annotation_call(int proc_dir, struct annotation_call *ret);
 /* A string of the thread, at most size - 1 bytes of it; "" when unreadable. */
 void annotation_string(pid_t tid, uint64_t address, char *out, size_t size);
 
-/* Fill ret->caller and ret->requested from a note near the stack pointer. */
+/* Fill ret->caller from a note near the stack pointer. */
 void annotation_read(int proc_dir, pid_t tid, const struct annotation_call *c,
                      struct events_process *ret);
 

@@ -84,7 +84,8 @@ struct channel_msg {
     int32_t flags; /* open, rename or AT_ flags of the call */
     int32_t nonblocking;
     uint16_t port[2];
-    uint64_t dev, ino; /* of the parent directory in text[0] */
+    uint64_t dev, ino; /* of the parent directory in text[0]; 0: a mask is
+                          there, and what lies behind it is meant */
     union channel_addr addr;
     /* Strings, each NUL-terminated in `bytes`, in this order; absent: "".
      * REFUSED: parent dir, name, second parent, second name, as requested. */

@@ -364,8 +364,8 @@ static bool moves_into_itself(const struct channel_msg *m)
            strcmp(from, to) != 0 && srt_path_under(to, from);
 }
 
-/* The parent inside and outside must be the same object: masks, private mounts
- * and a host that changed meanwhile make it another. */
+/* The parent inside and outside must be the same object: private mounts and a
+ * host that changed meanwhile make it another.  (0: it is a mask.) */
 static bool same_parent(const struct channel_msg *m, const struct name *n)
 {
     return m->ino == 0 ||

@@ -104,6 +104,7 @@ static void ask_by_files_row(int proc_dir, pid_t tid,
                              struct masks_asked *a)
 {
     const struct files_row *row = sup_files_row((int)c->nr);
+    struct stat st;
 
     if (row == NULL)
         return;
@@ -115,6 +116,10 @@ static void ask_by_files_row(int proc_dir, pid_t tid,
         return; /* for reading, which is what was assumed */
     a->kind = MASKS_KIND_WRITE;
     a->op = row->op;
+    if (row->kind == FILES_OPEN &&
+        (row->flags < 0 || (a->flags & O_CREAT) != 0))
+        a->op = lstat(a->target, &st) != 0 ? EVENTS_OP_FILE_CREATE
+                                           : EVENTS_OP_FILE_WRITE;
 }
 
 void masks_asked_read(pid_t tid, const char *path, bool access_request,

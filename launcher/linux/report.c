@@ -1,10 +1,13 @@
 #include "launcher/linux/report.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -84,22 +87,56 @@ static void close_connection(struct connection *c)
     proxy_loop_defer(r->session->loop, free_connection, c);
 }
 
+/* What the failed open meant: a program that asks for O_CREAT may well have met
+ * a file that was there. */
+static enum events_op op_of(const struct shim_wire_report *head,
+                            const char *path)
+{
+    struct stat st;
+
+    if (head->op == SHIM_WIRE_READ)
+        return EVENTS_OP_FILE_READ;
+    return head->op == SHIM_WIRE_CREATE && lstat(path, &st) != 0
+               ? EVENTS_OP_FILE_CREATE
+               : EVENTS_OP_FILE_WRITE;
+}
+
+/* Would the host have refused it, too? */
+static bool is_hosts(enum events_op op, const char *path)
+{
+    static struct channel_msg m;
+    char parent[SRT_PATH_MAX];
+    const char *name = srt_path_split(path, parent, sizeof(parent));
+    int err;
+
+    if (op == EVENTS_OP_FILE_READ)
+        return hostcheck_read(path, &err) == HOSTCHECK_WOULD_FAIL;
+    if (name == NULL)
+        return true; /* "/" is no file */
+    channel_msg_init(&m, CHANNEL_REFUSED, 0, 0);
+    m.nr = SYS_openat;
+    m.check = CHANNEL_CHECK_OPEN;
+    m.flags = O_WRONLY | (op == EVENTS_OP_FILE_CREATE ? O_CREAT : 0);
+    (void)channel_msg_add(&m, parent);
+    (void)channel_msg_add(&m, name);
+    return hostcheck_write(&m, &err) == HOSTCHECK_WOULD_FAIL;
+}
+
 /* Only what the policy refuses and the host would have allowed. */
 static void record(struct report *r, const struct connection *c,
                    const struct shim_wire_report *head, const char *path)
 {
     struct session *s = r->session;
     static struct events_process process;
-    bool read = head->op == SHIM_WIRE_READ;
+    const enum events_op op = op_of(head, path);
+    bool read = op == EVENTS_OP_FILE_READ;
     struct policy_decision d = read ? policy_decide_read(s->policy->image, path)
                                     : policy_decide_write(s->policy->image,
                                                           path);
     struct srt_buf hint = {0};
     struct srt_buf change = {0};
     struct events_violation v = {
-        .op = read                           ? EVENTS_OP_FILE_READ
-              : head->op == SHIM_WIRE_CREATE ? EVENTS_OP_FILE_CREATE
-                                             : EVENTS_OP_FILE_WRITE,
+        .op = op,
         .source = EVENTS_SOURCE_SHIM,
         .target = path,
         .call = "open",
@@ -107,15 +144,13 @@ static void record(struct report *r, const struct connection *c,
         .reason = d.reason,
         .err = head->err,
     };
-    int err;
 
-    if (d.verdict == POLICY_ALLOW ||
-        (read && hostcheck_read(path, &err) == HOSTCHECK_WOULD_FAIL))
+    if (d.verdict == POLICY_ALLOW || is_hosts(op, path))
         return;
     policy_suggest(s->policy->image,
-                   read                           ? POLICY_SUBJECT_READ
-                   : head->op == SHIM_WIRE_CREATE ? POLICY_SUBJECT_ENTRY
-                                                  : POLICY_SUBJECT_WRITE,
+                   read                          ? POLICY_SUBJECT_READ
+                   : op == EVENTS_OP_FILE_CREATE ? POLICY_SUBJECT_ENTRY
+                                                 : POLICY_SUBJECT_WRITE,
                    path, &d, &hint, &change);
     v.hint = hint.len > 0 ? srt_buf_str(&hint) : NULL;
     v.change = change.len > 0 ? srt_buf_str(&change) : NULL;

@@ -71,8 +71,9 @@ static void make_target(const struct proxy_refusal *r, char *out, size_t size)
         (void)snprintf(out, size, "%s:%u", r->host, (unsigned)r->port);
 }
 
-static pid_t who(const struct route *route, const struct proxy_client *c)
+static pid_t who(void *ctx, const struct proxy_client *c)
 {
+    const struct route *route = ctx;
     const struct session *s = route->session;
 
     if (c->tid != 0)
@@ -128,6 +129,7 @@ enum srt_rc route_new(struct session *s, struct route **ret,
     const struct proxy_options o = {
         .image = s->policy->image,
         .ops = {.ctx = r,
+                .who = who,
                 .refused = on_refused,
                 .verdict = on_verdict,
                 .dialed = on_dialed,

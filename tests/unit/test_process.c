@@ -71,7 +71,7 @@ static void test_thread(void **state)
 #define RUN UINT64_C(0x1122334455667788)
 
 /* A child blocked in read(2) with a note on its stack. */
-static pid_t start_noting(uint64_t run, const char *requested)
+static pid_t start_noting(uint64_t run, uint64_t caller)
 {
     int p[2], ready[2];
     pid_t child;
@@ -82,10 +82,7 @@ static pid_t start_noting(uint64_t run, const char *requested)
     child = fork();
     if (child == 0) {
         volatile struct shim_note note = {
-            .magic = SHIM_NOTE_MAGIC,
-            .run = run,
-            .caller = (uint64_t)(uintptr_t)&start_noting + 4,
-            .requested = (uint64_t)(uintptr_t)requested};
+            .magic = SHIM_NOTE_MAGIC, .run = run, .caller = caller};
 
         (void)!write(ready[1], "r", 1);
         (void)!read(p[0], &c, 1);
@@ -101,22 +98,23 @@ static pid_t start_noting(uint64_t run, const char *requested)
 
 static void test_annotation(void **state)
 {
-    static const struct {
+    const uint64_t code = (uint64_t)(uintptr_t)&start_noting + 4;
+
+    const struct {
         uint64_t run;
-        const char *requested;
+        uint64_t caller;
         bool noted;
-        const char *want;
     } rows[] = {
-        {RUN, "../notes", true, "../notes"},
-        {RUN + 1, "../notes", false, ""},               /* another run's */
-        {RUN, (const char *)(uintptr_t)64, true, ""},   /* unreadable */
-        {RUN, (const char *)UINTPTR_MAX - 2, true, ""}, /* wraps around */
-        {RUN, NULL, true, ""},
+        {RUN, code, true},
+        {RUN + 1, code, false}, /* another run's */
+        {RUN, 64, false},       /* no mapping */
+        {RUN, UINT64_MAX - 2, false},
+        {RUN, 0, false},
     };
 
     (void)state;
     for (size_t i = 0; i < SRT_ARRAY_LEN(rows); i++) {
-        pid_t child = start_noting(rows[i].run, rows[i].requested);
+        pid_t child = start_noting(rows[i].run, rows[i].caller);
         struct events_process p;
 
         annotation_set_run(RUN);
@@ -124,7 +122,7 @@ static void test_annotation(void **state)
         annotation_set_run(0);
         assert_int_equal(strstr(p.caller, "test_process+0x") != NULL,
                          rows[i].noted);
-        assert_string_equal(p.requested, rows[i].want);
+        assert_true(rows[i].noted || p.caller[0] == '\0');
         (void)kill(child, SIGKILL);
         (void)waitpid(child, NULL, 0);
     }

@@ -147,21 +147,25 @@ static void test_lookups(void **state)
     assert_int_equal(w.nwarnings, 0);
 }
 
-/* One getaddrinfo(3) asks for both families: one event.  The same type again,
- * another socket, another name: events of their own. */
+/* One getaddrinfo(3) asks for both families: one event, also when the process
+ * is known to ask from two sockets.  The same type again, another socket,
+ * another name: events of their own. */
 static void test_both_families(void **state)
 {
     static const struct {
         const char *name;
         uint16_t type;
         bool other;  /* from another socket */
+        pid_t who;   /* 0: not known */
         size_t told; /* in all, after it */
     } asked[] = {
-        {"denied.test", 28, false, 1}, {"Denied.test", 1, false, 1},
-        {"denied.test", 1, false, 2},  {"denied.test", 1, false, 3},
-        {"denied.test", 28, true, 4},  {"denied.test", 1, true, 4},
-        {"other.test", 1, true, 5},    {"denied.test", TXT, true, 6},
-        {"loop.test", 1, false, 7},    {"loop.test", 28, false, 7},
+        {"denied.test", 28, false, 0, 1}, {"Denied.test", 1, false, 0, 1},
+        {"denied.test", 1, false, 0, 2},  {"denied.test", 1, false, 0, 3},
+        {"denied.test", 28, true, 0, 4},  {"denied.test", 1, true, 0, 4},
+        {"other.test", 1, true, 0, 5},    {"denied.test", TXT, true, 0, 6},
+        {"loop.test", 1, false, 0, 7},    {"loop.test", 28, false, 0, 7},
+        {"go.test", 1, false, 70, 8},     {"go.test", 28, true, 70, 8},
+        {"go.test", 28, true, 70, 9},     {"go.test", 1, false, 71, 10},
     };
 
     const int first = w.client;
@@ -171,6 +175,7 @@ static void test_both_families(void **state)
     (void)state;
     for (size_t i = 0; i < SRT_ARRAY_LEN(asked); i++) {
         w.client = asked[i].other ? second : first;
+        w.who = asked[i].who;
         send_query(w.client, (unsigned)i, asked[i].name, asked[i].type);
         (void)receive(w.client, m, sizeof(m));
         assert_int_equal(m[3] & 15, PROXY_DNSMSG_NXDOMAIN);
@@ -178,6 +183,7 @@ static void test_both_families(void **state)
             fail_msg("row %zu: %zu events", i, w.ntold);
     }
     w.client = first;
+    w.who = 0;
     (void)close(second);
 }
 

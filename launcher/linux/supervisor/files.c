@@ -136,7 +136,7 @@ static void refuse(struct sup *s, const struct seccomp_notif *n,
     m.check = (int32_t)row->check;
     m.flags = flags;
     m.error = err;
-    if (known) {
+    if (known && policy_decide_read(s->image, a->dir).verdict == POLICY_ALLOW) {
         m.dev = parent.st_dev;
         m.ino = parent.st_ino;
     }
@@ -193,30 +193,64 @@ static int judge(struct sup *s, const struct files_row *row, const char *path,
 
 /* ---- taking the names ---- */
 
+/* The name of a path that cannot be resolved, as text: dir and name of *a. */
+static bool name_as_text(struct sup *s, const struct seccomp_notif *n,
+                         int8_t dirfd, struct subject *a)
+{
+    char from[32] = "cwd";
+    char start[SRT_PATH_MAX] = "/";
+    SRT_AUTO_FD int fd = -1;
+    const char *name;
+
+    if (arg_dirfd(n, dirfd) != AT_FDCWD)
+        (void)snprintf(from, sizeof(from), "fd/%d", arg_dirfd(n, dirfd));
+    if (a->requested[0] != '/') {
+        fd = sup_caller_open(s, (pid_t)n->pid, from);
+        if (fd < 0 || sup_real_path(s, fd, start, sizeof(start)) != 0)
+            return false;
+    }
+    if (!srt_path_join(start, a->requested, a->full, sizeof(a->full)))
+        return false;
+    name = srt_path_split(a->full, a->dir, sizeof(a->dir));
+    if (name == NULL || strlen(name) >= sizeof(a->at.name))
+        return false;
+    memcpy(a->at.name, name, strlen(name) + 1);
+    return true;
+}
+
+/* Is it a plain mask that is in the way, which cannot report by itself? */
+static bool is_masked(struct sup *s, const struct seccomp_notif *n,
+                      const struct files_row *row, struct subject *a)
+{
+    int flags = arg_int(n, row->flags);
+    bool reads = row->kind == FILES_OPEN && row->flags >= 0 &&
+                 (flags & WRITES) == 0;
+    struct policy_decision d;
+
+    if (!name_as_text(s, n, row->dirfd, a))
+        return false;
+    d = reads ? policy_decide_read(s->image, a->full)
+              : policy_decide_write(s->image, a->full);
+    return d.verdict == POLICY_DENY;
+}
+
 /* A name that could not be resolved.  Most calls are left to the kernel, with
- * mounts and Landlock behind it.  Changes of mode, owner, times and attributes
- * are not: a path that becomes a stream's link in /proc meanwhile would lead to
- * a mount of the host, which neither covers. */
+ * mounts and Landlock behind it; but plain masks do not report.  Changes of
+ * mode, owner, times and attributes are never left: a path that becomes a
+ * stream's link in /proc meanwhile would lead to a mount of the host, which
+ * neither covers. */
 static void leave(struct sup *s, const struct seccomp_notif *n,
                   const struct files_row *row, struct subject *a, int err)
 {
-    char clean[SRT_PATH_MAX];
-    const char *name;
+    bool ours = is_ours_alone(row);
+    bool tells = ours || (row->kind != FILES_TWO && !s->config->fuse);
 
-    if (!is_ours_alone(row)) {
-        sup_continue(s, n->id);
-        return;
-    }
-    name = srt_path_clean(a->requested, clean, sizeof(clean))
-               ? srt_path_split(clean, a->dir, sizeof(a->dir))
-               : NULL;
-    if (err != EACCES || name == NULL || strlen(name) >= sizeof(a->at.name) ||
-        policy_decide_write(s->image, clean).verdict == POLICY_ALLOW) {
+    if (err == EACCES && tells && is_masked(s, n, row, a))
+        refuse(s, n, row, a, NULL, EACCES);
+    else if (ours)
         sup_answer(s, n->id, err, 0);
-        return;
-    }
-    memcpy(a->at.name, name, strlen(name) + 1); /* a mask is in the way */
-    refuse(s, n, row, a, NULL, EACCES);
+    else
+        sup_continue(s, n->id);
 }
 
 /* Read and resolve one name.  0; or an errno after which the call was already

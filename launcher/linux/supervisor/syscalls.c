@@ -1,12 +1,16 @@
 /* System calls that are refused whatever they ask for, and those whose
  * arguments no rule of the filter allows. */
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
+#include "base/fd.h"
 #include "launcher/events/event.h"
 #include "launcher/linux/filter.h"
 #include "launcher/linux/supervisor/supervisor.h"
@@ -73,11 +77,44 @@ static int describe(const struct seccomp_notif *n, char *out, size_t size)
     }
 }
 
+/* May users load BPF programs on this host? */
+static bool has_user_bpf(const struct sup *s)
+{
+    SRT_AUTO_FD int fd = openat(s->proc, "sys/kernel/unprivileged_bpf_disabled",
+                                O_RDONLY | O_CLOEXEC);
+    char value = '0';
+
+    return fd < 0 || read(fd, &value, 1) != 1 || value == '0';
+}
+
+/* Would the host say EPERM to anybody but root? */
+static bool is_roots(const struct sup *s, const struct seccomp_notif *n)
+{
+    int family = (int)n->data.args[0];
+
+    switch (n->data.nr) {
+    case SYS_socket:
+        return family == AF_PACKET ||
+               ((family == AF_INET || family == AF_INET6) &&
+                (n->data.args[1] & 0xf) == SOCK_RAW && n->data.args[2] != 0);
+    case SYS_bpf:
+        return (n->data.args[0] == BPF_MAP_CREATE ||
+                n->data.args[0] == BPF_PROG_LOAD) &&
+               !has_user_bpf(s);
+    default:
+        return filter_is_privileged(n->data.nr);
+    }
+}
+
 void sup_syscalls_refuse(struct sup *s, const struct seccomp_notif *n)
 {
     static struct channel_msg m;
     char what[128];
 
+    if (!s->config->root && is_roots(s, n)) {
+        sup_answer(s, n->id, EPERM, 0);
+        return;
+    }
     channel_msg_init(&m, CHANNEL_REFUSED, 0, 0);
     m.error = describe(n, what, sizeof(what));
     m.op = EVENTS_OP_SYSCALL;

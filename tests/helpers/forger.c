@@ -1,0 +1,2 @@
+/* The same program, linked dynamically: with the shim. */
+#include "static_forger.c"

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -257,12 +258,16 @@ _Noreturn void sup_serve(struct sup *s)
                                  s->listener stays for answers under way */
     uint64_t ticked = srt_clock_ms();
 
+    s->oneshots = epoll_create1(EPOLL_CLOEXEC);
+    if (s->oneshots < 0)
+        _exit(125);
     for (;;) {
         struct pollfd p[] = {
             {.fd = listener, .events = POLLIN},
             {.fd = s->channel,
              .events = (short)(POLLIN | (queue_head != NULL ? POLLOUT : 0))},
             {.fd = init, .events = POLLIN},
+            {.fd = s->oneshots, .events = POLLIN},
         };
 
         if (poll(p, SRT_ARRAY_LEN(p), connects > 0 ? TICK_MS : -1) < 0 &&
@@ -274,6 +279,8 @@ _Noreturn void sup_serve(struct sup *s)
         }
         if (p[2].revents != 0)
             on_init(s, &init);
+        if (p[3].revents != 0)
+            sup_oneshots_ready(s);
         if ((p[0].revents & POLLIN) != 0)
             on_notification(s);
         else if (p[0].revents != 0)

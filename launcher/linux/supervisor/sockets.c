@@ -8,9 +8,8 @@
  *   UDP, AF_UNSPEC  done on the taken socket: nothing is routed out
  *   TCP to itself   done on the taken socket (loopback, own addresses)
  *   TCP elsewhere   asked of the launcher; then a one-shot listener bound to
- *                   exactly the destination (every address is local here)
- *                   accepts the caller's socket, and the accepted end goes to
- *                   the launcher
+ *                   exactly the destination accepts the caller's socket, and
+ *                   the accepted end goes to the launcher (oneshot.c)
  *
  * A non-blocking socket is connected as soon as the launcher admits it; the
  * dial goes on, and its failure is a reset.
@@ -42,9 +41,8 @@ enum {
     PARKED_MS = 40, /* shorter waits are not worth a restart */
     LOOKS = 48,     /* a tick: each reads a file of /proc, and others wait */
     FORGET_MS = 300000, /* an interrupted call that does not come back */
-    ACCEPT_MS = 50,     /* own listener, own namespace: it is immediate */
-    SPARE_PORT_FIRST = 600,
-    SPARE_PORT_LAST = 1023,
+    MEET_MS = 5000,     /* own listener, own namespace: it is immediate, if
+                           the caller does not hinder it */
 };
 
 static int int_option(int fd, int level, int name)
@@ -63,11 +61,6 @@ static uint64_t u64_option(int fd, int name)
     return getsockopt(fd, SOL_SOCKET, name, &value, &len) == 0 ? value : 0;
 }
 
-static socklen_t length_of(const union channel_addr *a)
-{
-    return a->sa.sa_family == AF_INET ? sizeof(a->v4) : sizeof(a->v6);
-}
-
 /* What connect(2) takes for an address: IPv6 also without the scope id
  * (SIN6_LEN_RFC2133). */
 static socklen_t least_length(const union connect_address *a)
@@ -77,8 +70,7 @@ static socklen_t least_length(const union connect_address *a)
                : (socklen_t)sizeof(a->v4);
 }
 
-/* ::ffff:a.b.c.d is a.b.c.d. */
-static union channel_addr unwrap(const union connect_address *a)
+union channel_addr sup_sockets_unwrap(const union connect_address *a)
 {
     union channel_addr out = {.sa.sa_family = a->sa.sa_family};
 
@@ -116,6 +108,7 @@ static void free_state(struct sup *s, struct sup_slot *slot)
 {
     struct connect_state *c = slot->state;
 
+    sup_oneshot_leave(c);
     srt_fd_close(&c->socket);
     srt_fd_close(&c->retry);
     free(c);
@@ -145,7 +138,7 @@ static struct sup_slot *new_slot(struct sup *s, const struct seccomp_notif *n,
     c->retry = -1;
     c->given = *given;
     c->given_len = len;
-    c->meant = unwrap(given);
+    c->meant = sup_sockets_unwrap(given);
     c->cookie = u64_option(c->socket, SO_COOKIE);
     c->nonblocking = (fcntl(c->socket, F_GETFL) & O_NONBLOCK) != 0;
     c->since_ms = srt_clock_ms();
@@ -172,8 +165,7 @@ static void tell(struct sup *s, const struct sup_slot *slot,
 
 /* ---- connecting on the taken socket ---- */
 
-/* connect(2) without waiting, whatever the socket's mode; 0 or an errno. */
-static int connect_now(int fd, const void *address, socklen_t len)
+int sup_sockets_connect_now(int fd, const void *address, socklen_t len)
 {
     int flags = fcntl(fd, F_GETFL);
     int err;
@@ -195,7 +187,7 @@ static int progress_of(int fd, const void *address, socklen_t len)
     if (poll(&p, 1, 0) != 1)
         return EINPROGRESS;
     err = int_option(fd, SOL_SOCKET, SO_ERROR);
-    return err != 0 ? err : connect_now(fd, address, len);
+    return err != 0 ? err : sup_sockets_connect_now(fd, address, len);
 }
 
 static void connect_inside(struct sup *s, const struct seccomp_notif *n,
@@ -203,7 +195,7 @@ static void connect_inside(struct sup *s, const struct seccomp_notif *n,
                            const union connect_address *given, socklen_t len)
 {
     bool waits = (fcntl(*socket, F_GETFL) & O_NONBLOCK) == 0;
-    int err = connect_now(*socket, given, len);
+    int err = sup_sockets_connect_now(*socket, given, len);
 
     if (err == EINPROGRESS && waits)
         err = progress_of(*socket, given, len);
@@ -234,104 +226,11 @@ void sup_sockets_wait_local(struct sup *s, const struct seccomp_notif *n,
     c->retry = retry;
 }
 
-/* ---- the one-shot listener ---- */
+/* ---- the dial's end ---- */
 
-static int listener_at(const union channel_addr *a)
+/* Answer the caller, if it is there, and forget the connect. */
+static void end(struct sup *s, struct sup_slot *slot, int err)
 {
-    SRT_AUTO_FD int fd = socket(a->sa.sa_family,
-                                SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    const int on = 1;
-
-    if (fd < 0)
-        return -1;
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (a->sa.sa_family == AF_INET6) {
-        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof(on));
-    }
-    if (bind(fd, &a->sa, length_of(a)) != 0 || listen(fd, 1) != 0)
-        return -1;
-    return srt_fd_take(&fd);
-}
-
-/* Listen exactly at the destination; where a program's own listener has that
- * port, on a spare port of the same address.  *address is what to connect to:
- * only getpeername's port differs then. */
-static int listen_for(const struct connect_state *c,
-                      union connect_address *ret_address)
-{
-    union channel_addr at = c->meant;
-    int fd = listener_at(&at);
-
-    *ret_address = c->given;
-    for (uint16_t port = SPARE_PORT_FIRST;
-         fd < 0 && errno == EADDRINUSE && port <= SPARE_PORT_LAST; port++) {
-        at.v4.sin_port = htons(port); /* the same place in both forms */
-        ret_address->v4.sin_port = at.v4.sin_port;
-        fd = listener_at(&at);
-    }
-    return fd;
-}
-
-static bool same_end(int accepted, int client)
-{
-    union channel_addr peer = {0};
-    union channel_addr mine = {0};
-    socklen_t a = sizeof(peer);
-    socklen_t b = sizeof(mine);
-
-    return getpeername(accepted, &peer.sa, &a) == 0 &&
-           getsockname(client, &mine.sa, &b) == 0 &&
-           peer.v4.sin_port == mine.v4.sin_port;
-}
-
-/* The accepted end that belongs to our caller's socket: others may connect to
- * the same address at the same moment, and are sent away. */
-static int accept_own(int listener, int client)
-{
-    uint64_t until = srt_clock_ms() + ACCEPT_MS;
-
-    while (srt_clock_ms() <= until) {
-        struct pollfd p = {.fd = listener, .events = POLLIN};
-        SRT_AUTO_FD int fd = -1;
-
-        if (poll(&p, 1, ACCEPT_MS) <= 0)
-            break;
-        fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd >= 0 && same_end(fd, client))
-            return srt_fd_take(&fd);
-    }
-    return -1;
-}
-
-/* Connect the caller's socket; the accepted end goes to the launcher.  Returns
- * what the caller's connect(2) gives. */
-static int finish(struct sup *s, struct sup_slot *slot)
-{
-    struct connect_state *c = slot->state;
-    union connect_address address;
-    SRT_AUTO_FD int listener = listen_for(c, &address);
-    SRT_AUTO_FD int accepted = -1;
-    int err;
-
-    if (listener < 0)
-        return errno == EADDRNOTAVAIL ? ENETUNREACH : errno;
-    err = connect_now(c->socket, &address, c->given_len);
-    if (err != 0 && err != EINPROGRESS)
-        return err;
-    accepted = accept_own(listener, c->socket);
-    if (accepted < 0)
-        return ECONNREFUSED;
-    if (err == EINPROGRESS && !c->nonblocking)
-        (void)progress_of(c->socket, &address, c->given_len);
-    tell(s, slot, CHANNEL_TUNNEL, &accepted);
-    return 0;
-}
-
-static void settle(struct sup *s, struct sup_slot *slot, int err)
-{
-    if (err == 0)
-        err = finish(s, slot);
     if (err != 0)
         tell(s, slot, CHANNEL_CANCEL, NULL);
     if (slot->id != 0)
@@ -339,12 +238,38 @@ static void settle(struct sup *s, struct sup_slot *slot, int err)
     free_state(s, slot);
 }
 
+void sup_sockets_met(struct sup *s, struct sup_slot *slot, int accepted)
+{
+    struct connect_state *c = slot->state;
+
+    if (!c->nonblocking)
+        (void)progress_of(c->socket, &c->given, c->given_len);
+    tell(s, slot, CHANNEL_TUNNEL, &accepted);
+    end(s, slot, 0);
+}
+
+/* 0: the caller's socket is to be connected; its end comes to
+ * sup_sockets_met(). */
+static void settle(struct sup *s, struct sup_slot *slot, int err)
+{
+    struct connect_state *c = slot->state;
+
+    c->meet_ms = srt_clock_ms() + MEET_MS;
+    if (err == 0)
+        err = sup_oneshot_connect(s, c);
+    if (err != 0)
+        end(s, slot, err);
+    else
+        sup_oneshot_accept(s, c->oneshot);
+}
+
 void sup_sockets_answer(struct sup *s, struct sup_slot *slot,
                         const struct channel_msg *m)
 {
     struct connect_state *c = slot->state;
 
-    if (m->type != CHANNEL_DIALED && m->type != CHANNEL_VERDICT)
+    if ((m->type != CHANNEL_DIALED && m->type != CHANNEL_VERDICT) ||
+        c->oneshot != NULL)
         return;
     if (m->type == CHANNEL_VERDICT && m->error == 0 && !c->nonblocking)
         return;          /* admitted; the dial's end is what it waits for */
@@ -403,7 +328,7 @@ static void connect_tcp(struct sup *s, const struct seccomp_notif *n,
                         int *socket, const union connect_address *given,
                         socklen_t len)
 {
-    union channel_addr meant = unwrap(given);
+    union channel_addr meant = sup_sockets_unwrap(given);
     struct tcp_info info = {0};
     socklen_t size = sizeof(info);
     struct sup_slot *slot;
@@ -436,7 +361,7 @@ static void connect_inet(struct sup *s, const struct seccomp_notif *n,
         (given.sa.sa_family == AF_INET || given.sa.sa_family == AF_INET6))
         connect_tcp(s, n, socket, &given, len);
     else
-        sup_answer(s, n->id, connect_now(*socket, address, len), 0);
+        sup_answer(s, n->id, sup_sockets_connect_now(*socket, address, len), 0);
 }
 
 void sup_sockets_call(struct sup *s, const struct seccomp_notif *n)
@@ -493,7 +418,7 @@ static int local_result(struct sup *s, struct connect_state *c)
     if (c->retry >= 0)
         return sup_unix_retry(s, c);
     if (c->given.sa.sa_family != AF_INET && c->given.sa.sa_family != AF_INET6)
-        return connect_now(c->socket, &c->given, c->given_len);
+        return sup_sockets_connect_now(c->socket, &c->given, c->given_len);
     err = progress_of(c->socket, &c->given, c->given_len);
     return err == EINPROGRESS ? EAGAIN : err;
 }
@@ -522,6 +447,10 @@ static bool look_at(struct sup *s, struct sup_slot *slot, uint64_t now)
     }
     if (c->until_ms != 0 && now >= c->until_ms) {
         give_up(s, slot, EINPROGRESS); /* as socket(7) says of SO_SNDTIMEO */
+        return false;
+    }
+    if (c->oneshot != NULL && now >= c->meet_ms) {
+        end(s, slot, ETIMEDOUT);
         return false;
     }
     return true;
@@ -580,7 +509,8 @@ void sup_sockets_tick(struct sup *s)
             continue;
         looks++;
         first = (from + i + 1) % n;
-        if (look_again(s, slot) && now - c->since_ms >= PARKED_MS)
+        if (look_again(s, slot) && c->oneshot == NULL &&
+            now - c->since_ms >= PARKED_MS)
             look_for_signal(s, slot);
     }
 }

@@ -165,6 +165,22 @@ def disconnect(s):
 """
 
 
+def test_sockets_in_every_state(srt, net):
+    """To an allowed address as outside; to a denied one refused where outside it would connect."""
+    code = STATES + """
+for name, s in sockets():
+    end = what(s.connect, TO)
+    print(name + ':', end, end == 'ok' and TO is OK and hello(s), flush=True)
+"""
+    allowed, denied = "TO = OK\n" + code, "TO = NO\n" + code
+    r = python(srt, allowed)
+    assert r.out == python_outside(allowed) and not r.violations, r
+    r = python(srt, denied)
+    outside = python_outside(denied)
+    assert r.out == outside.replace(" ok ", " EACCES "), (r, outside)
+    assert r.count(op="net-connect", target=f"{DENIED}:80") == outside.count(" ok ") == 6, r
+
+
 def test_disconnected_and_connected_again(srt, net):
     code = STATES + """
 s = socket.socket()

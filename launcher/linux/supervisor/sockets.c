@@ -177,17 +177,13 @@ int sup_sockets_connect_now(int fd, const void *address, socklen_t len)
 }
 
 /* How a connect that is in progress stands: EINPROGRESS, or its end.  Asking
- * again is what makes the socket a connected one (EISCONN from then on), as
- * after a blocking connect(2). */
+ * again is what makes the socket a connected one (EISCONN from then on) or a
+ * fresh one, as after a blocking connect(2). */
 static int progress_of(int fd, const void *address, socklen_t len)
 {
-    struct pollfd p = {.fd = fd, .events = POLLOUT};
-    int err;
+    int err = sup_sockets_connect_now(fd, address, len);
 
-    if (poll(&p, 1, 0) != 1)
-        return EINPROGRESS;
-    err = int_option(fd, SOL_SOCKET, SO_ERROR);
-    return err != 0 ? err : sup_sockets_connect_now(fd, address, len);
+    return err == EALREADY ? EINPROGRESS : err;
 }
 
 static void connect_inside(struct sup *s, const struct seccomp_notif *n,
@@ -324,18 +320,28 @@ static void refuse_foreign(struct sup *s, const struct seccomp_notif *n)
     sup_refuse(s, n, &m);
 }
 
+/* On a socket in any other state connect(2) has its own answer: EISCONN,
+ * EALREADY.  One that was connected once is in TCP_CLOSE again when both sides
+ * are done; only that it was shut down tells it from a fresh one. */
+static bool may_connect(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLRDHUP};
+    struct tcp_info info = {0};
+    socklen_t size = sizeof(info);
+
+    (void)getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+    return info.tcpi_state == TCP_CLOSE &&
+           (poll(&p, 1, 0) != 1 || (p.revents & POLLRDHUP) == 0);
+}
+
 static void connect_tcp(struct sup *s, const struct seccomp_notif *n,
                         int *socket, const union connect_address *given,
                         socklen_t len)
 {
     union channel_addr meant = sup_sockets_unwrap(given);
-    struct tcp_info info = {0};
-    socklen_t size = sizeof(info);
     struct sup_slot *slot;
 
-    (void)getsockopt(*socket, IPPROTO_TCP, TCP_INFO, &info, &size);
-    /* On any other state connect(2) has its own answer: EISCONN, EALREADY. */
-    if (is_inside(&meant) || info.tcpi_state != TCP_CLOSE ||
+    if (is_inside(&meant) || !may_connect(*socket) ||
         len < least_length(given)) {
         connect_inside(s, n, socket, given, len);
         return;

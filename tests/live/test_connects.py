@@ -1,9 +1,7 @@
 """connect(2) in odd states and under load (A5 52, 55): sockets of every kind, options that
 change what connect does, many at once.  Allowed and denied in the same sandbox."""
-import json
 import socket
 import subprocess
-import threading
 
 import pytest
 
@@ -13,8 +11,9 @@ ALLOWED, DENIED = "203.0.113.10", "203.0.113.20"
 POLICY = {"network": {"allowedAddresses": [ALLOWED, "203.0.113.99", "203.0.113.1"]}}
 
 PRELUDE = f"""
-import errno, json, os, select, socket, struct, sys, threading, time
+import errno, json, os, platform, select, socket, struct, sys, threading, time
 OK, NO = ('{ALLOWED}', 80), ('{DENIED}', 80)
+CONNECT = {{'x86_64': '42 ', 'aarch64': '203 '}}[platform.machine()]  # in /proc/TID/syscall
 def what(f, *args):
     try: f(*args); return 'ok'
     except OSError as e: return errno.errorcode[e.errno]
@@ -292,7 +291,7 @@ def park():
 threading.stack_size(65536)
 first = median(100)
 for i in range(1000): threading.Thread(target=park, daemon=True).start()
-def parked(): return sum(open('/proc/self/task/' + t + '/syscall').read().startswith('42 ') for t in os.listdir('/proc/self/task'))
+def parked(): return sum(open('/proc/self/task/' + t + '/syscall').read().startswith(CONNECT) for t in os.listdir('/proc/self/task'))
 while parked() < 1000: pass
 second = median(100)
 print(second < 10 * first + 0.005, parked(), first, second, flush=True)
@@ -302,3 +301,45 @@ os._exit(0)
     for f in fillers:
         f.close()
     assert r.out.startswith("True 1000"), r
+
+
+@pytest.mark.parametrize("mode, want", [("int", "errno 4 after 1 s, caught 1"),
+                                        ("int-restart", "errno 4 after 2 s, caught 2"),
+                                        ("close", "errno 115 after 3 s, caught 0"),
+                                        ("new", "errno 115 after 3 s, caught 1"),
+                                        ("thread-new", "errno 115 after 3 s, caught 1")])
+def test_parked_connect_interrupted(srt, net, mode, want):
+    """The same program outside, against the same black hole, is the measure (A5 56, 65)."""
+    program = [helper("parked"), mode, "203.0.113.99"]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as outside:
+        r = srt.run(program, POLICY, timeout=20)
+        theirs = outside.communicate(timeout=20)[0]
+    assert r.out == theirs == f"ready\n{want}\n" and not r.violations, r
+
+
+def test_a_killed_caller_leaves_nothing_behind(srt, net):
+    """SIGKILL of a parked caller, again and again: others connect, and the upstream is let go."""
+    r = python(srt, f"""
+import signal, subprocess
+for i in range(20):
+    p = subprocess.Popen(['{helper("parked")}', 'wait', '203.0.113.99'], stdout=subprocess.PIPE)
+    p.stdout.readline()
+    while not open(f'/proc/{{p.pid}}/syscall').read().startswith(CONNECT): pass
+    p.kill(); print(p.wait(5), what(socket.create_connection, OK))
+""")
+    assert r.out == "-9 ok\n" * 20 and not r.violations, r
+
+
+@pytest.mark.parametrize("what", ["write", "connect"])
+def test_two_thousand_threads_refused_at_once(srt, net, tmp_path, what):
+    """4 processes of 500 threads (A5 65): exact totals, no hang, and the permitted twin after it."""
+    program = helper("refused_threads")
+    allowed = tmp_path / "allowed"
+    allowed.mkdir()
+    target = str(tmp_path / "refused") if what == "write" else DENIED
+    policy = dict(POLICY, filesystem={"allowWrite": [str(allowed)]})
+    r = srt.sh(f"for i in 1 2 3 4; do {program} {what} 500 {target} & done; wait; "
+               f"echo x > {allowed}/file && curl -sS http://{ALLOWED}/hello", policy, timeout=60)
+    assert r.out.splitlines()[:4] == ["500 0"] * 4 and "hello" in r.out, r
+    rule = "/filesystem/allowWrite" if what == "write" else "/network/allowedDomains"
+    assert r.events[-1]["totals"] == {rule: 2000} and r.count(rule=rule) == 2000, r.events[-1]

@@ -25,14 +25,17 @@ union connect_address {
 struct oneshot;
 
 struct connect_state {
-    int socket;      /* owned: the caller's open file description */
+    int socket;      /* owned: the caller's open file description; -1: it was
+                        interrupted, and has met the tunnel */
     int retry;       /* owned: Unix path to connect to again (LOCAL), or -1 */
     uint64_t cookie; /* SO_COOKIE of it */
     union connect_address given; /* as the caller wrote it */
     union channel_addr meant;    /* IPv4 unwrapped: what is dialled */
     socklen_t given_len;
     bool nonblocking, local;
-    bool has_result; /* the dial ended while the caller was away */
+    bool has_result; /* the dial has ended */
+    bool met;        /* the tunnel has its end of the socket */
+    bool alone;      /* nobody waits for it any more */
     int result;
     uint64_t since_ms, until_ms; /* until_ms 0: no SO_SNDTIMEO */
     struct oneshot *oneshot;     /* MEETING: the listener; else NULL */

@@ -11,8 +11,8 @@
  *                   exactly the destination accepts the caller's socket, and
  *                   the accepted end goes to the launcher (oneshot.c)
  *
- * A non-blocking socket is connected as soon as the launcher admits it; the
- * dial goes on, and its failure is a reset.
+ * A non-blocking socket is connected as soon as the launcher admits it, that of
+ * an interrupted caller at once; the dial goes on, and its failure is a reset.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -224,39 +224,68 @@ void sup_sockets_wait_local(struct sup *s, const struct seccomp_notif *n,
 
 /* ---- the dial's end ---- */
 
-/* Answer the caller, if it is there, and forget the connect. */
+/* Forget the connect, and the dial unless the socket goes on without us. */
+static void drop(struct sup *s, struct sup_slot *slot)
+{
+    const struct connect_state *c = slot->state;
+
+    if (!c->local && !c->met)
+        tell(s, slot, CHANNEL_CANCEL, NULL);
+    free_state(s, slot);
+}
+
+/* Answer the caller, which is there, and forget the connect. */
 static void end(struct sup *s, struct sup_slot *slot, int err)
 {
-    if (err != 0)
-        tell(s, slot, CHANNEL_CANCEL, NULL);
-    if (slot->id != 0)
-        sup_answer(s, slot->id, err, 0);
-    free_state(s, slot);
+    const struct connect_state *c = slot->state;
+
+    if (err == 0 && !c->nonblocking)
+        (void)progress_of(c->socket, &c->given, c->given_len);
+    sup_answer(s, slot->id, err, 0);
+    drop(s, slot);
+}
+
+/* Begin to connect the caller's socket; its end comes to sup_sockets_met(). */
+static void meet(struct sup *s, struct sup_slot *slot)
+{
+    struct connect_state *c = slot->state;
+    int err = sup_oneshot_connect(s, c);
+
+    c->meet_ms = srt_clock_ms() + MEET_MS;
+    if (err == 0)
+        sup_oneshot_accept(s, c->oneshot);
+    else if (slot->id != 0)
+        end(s, slot, err);
+    else
+        drop(s, slot);
+}
+
+/* Go on when both are there, the caller and the result of the dial. */
+static void settle(struct sup *s, struct sup_slot *slot)
+{
+    const struct connect_state *c = slot->state;
+
+    if (slot->id == 0 || !c->has_result || c->oneshot != NULL)
+        return;
+    if (c->result == 0 && !c->met)
+        meet(s, slot);
+    else
+        end(s, slot, c->result);
 }
 
 void sup_sockets_met(struct sup *s, struct sup_slot *slot, int accepted)
 {
     struct connect_state *c = slot->state;
 
-    if (!c->nonblocking)
-        (void)progress_of(c->socket, &c->given, c->given_len);
     tell(s, slot, CHANNEL_TUNNEL, &accepted);
-    end(s, slot, 0);
-}
-
-/* 0: the caller's socket is to be connected; its end comes to
- * sup_sockets_met(). */
-static void settle(struct sup *s, struct sup_slot *slot, int err)
-{
-    struct connect_state *c = slot->state;
-
-    c->meet_ms = srt_clock_ms() + MEET_MS;
-    if (err == 0)
-        err = sup_oneshot_connect(s, c);
-    if (err != 0)
-        end(s, slot, err);
+    sup_oneshot_leave(c);
+    c->met = true;
+    if (slot->id == 0)
+        srt_fd_close(&c->socket); /* it is the caller's alone to close */
+    if (c->alone)
+        drop(s, slot);
     else
-        sup_oneshot_accept(s, c->oneshot);
+        settle(s, slot);
 }
 
 void sup_sockets_answer(struct sup *s, struct sup_slot *slot,
@@ -264,47 +293,65 @@ void sup_sockets_answer(struct sup *s, struct sup_slot *slot,
 {
     struct connect_state *c = slot->state;
 
-    if ((m->type != CHANNEL_DIALED && m->type != CHANNEL_VERDICT) ||
-        c->oneshot != NULL)
+    if (m->type != CHANNEL_DIALED && m->type != CHANNEL_VERDICT)
         return;
     if (m->type == CHANNEL_VERDICT && m->error == 0 && !c->nonblocking)
-        return;          /* admitted; the dial's end is what it waits for */
-    if (slot->id == 0) { /* in its signal handler: kept for the restart */
-        c->has_result = true;
-        c->result = m->error;
-        return;
-    }
-    settle(s, slot, m->error);
+        return; /* admitted; the dial's end is what it waits for */
+    c->has_result = true;
+    c->result = m->error;
+    settle(s, slot);
 }
 
 /* ---- a notified connect ---- */
 
-/* The restart of an interrupted call: the same thread, the same socket.  A
+/* The connect of this thread on this socket that was interrupted, or NULL.  A
  * slot of that thread for another socket was given up. */
-static bool meets_its_slot(struct sup *s, const struct seccomp_notif *n,
-                           int socket)
+static struct sup_slot *interrupted(struct sup *s,
+                                    const struct seccomp_notif *n, int socket)
 {
     uint64_t cookie = u64_option(socket, SO_COOKIE);
-    bool met = false;
+    struct sup_slot *found = NULL;
 
     for (uint32_t i = 0; i < sup_slot_count(); i++) {
         struct sup_slot *slot = sup_slot_at(i);
-        struct connect_state *c = slot->state;
+        const struct connect_state *c = slot->state;
 
         if (slot->kind != SUP_SLOT_CONNECT || slot->id != 0 ||
             slot->tid != (pid_t)n->pid)
             continue;
-        if (c->cookie != cookie || met) {
-            tell(s, slot, CHANNEL_CANCEL, NULL);
-            free_state(s, slot);
-            continue;
-        }
-        met = true;
-        slot->id = n->id;
-        if (c->has_result)
-            settle(s, slot, c->result);
+        if (c->cookie == cookie && found == NULL)
+            found = slot;
+        else
+            drop(s, slot);
     }
-    return met;
+    return found;
+}
+
+/* The restart of an interrupted call. */
+static bool meets_its_slot(struct sup *s, const struct seccomp_notif *n,
+                           int socket)
+{
+    struct sup_slot *slot = interrupted(s, n, socket);
+    struct connect_state *c = slot != NULL ? slot->state : NULL;
+
+    if (c == NULL)
+        return false;
+    slot->id = n->id;
+    if (c->socket < 0)
+        c->socket = srt_fd_dup_above(socket, 3);
+    settle(s, slot);
+    return true;
+}
+
+/* UDP; and AF_UNSPEC, which disconnects. */
+static void connect_other(struct sup *s, const struct seccomp_notif *n,
+                          int socket, const void *address, socklen_t len)
+{
+    struct sup_slot *slot = interrupted(s, n, socket);
+
+    if (slot != NULL)
+        drop(s, slot);
+    sup_answer(s, n->id, sup_sockets_connect_now(socket, address, len), 0);
 }
 
 static void refuse_foreign(struct sup *s, const struct seccomp_notif *n)
@@ -341,13 +388,13 @@ static void connect_tcp(struct sup *s, const struct seccomp_notif *n,
     union channel_addr meant = sup_sockets_unwrap(given);
     struct sup_slot *slot;
 
+    if (meets_its_slot(s, n, *socket))
+        return;
     if (is_inside(&meant) || !may_connect(*socket) ||
         len < least_length(given)) {
         connect_inside(s, n, socket, given, len);
         return;
     }
-    if (meets_its_slot(s, n, *socket))
-        return;
     slot = new_slot(s, n, socket, given, len);
     if (slot != NULL)
         tell(s, slot, CHANNEL_CONNECT, NULL);
@@ -367,7 +414,7 @@ static void connect_inet(struct sup *s, const struct seccomp_notif *n,
         (given.sa.sa_family == AF_INET || given.sa.sa_family == AF_INET6))
         connect_tcp(s, n, socket, &given, len);
     else
-        sup_answer(s, n->id, sup_sockets_connect_now(*socket, address, len), 0);
+        connect_other(s, n, *socket, address, len);
 }
 
 void sup_sockets_call(struct sup *s, const struct seccomp_notif *n)
@@ -431,13 +478,9 @@ static int local_result(struct sup *s, struct connect_state *c)
 
 static void give_up(struct sup *s, struct sup_slot *slot, int err)
 {
-    struct connect_state *c = slot->state;
-
     if (slot->id != 0 && err != 0)
         sup_answer(s, slot->id, err, 0);
-    if (!c->local)
-        tell(s, slot, CHANNEL_CANCEL, NULL);
-    free_state(s, slot);
+    drop(s, slot);
 }
 
 /* What costs next to nothing.  Returns false when nothing is left to wait
@@ -446,6 +489,10 @@ static bool look_at(struct sup *s, struct sup_slot *slot, uint64_t now)
 {
     const struct connect_state *c = slot->state;
 
+    if (c->oneshot != NULL && now >= c->meet_ms) {
+        give_up(s, slot, ETIMEDOUT);
+        return false;
+    }
     if (slot->id == 0) {
         if (now - c->since_ms > FORGET_MS)
             give_up(s, slot, 0);
@@ -453,10 +500,6 @@ static bool look_at(struct sup *s, struct sup_slot *slot, uint64_t now)
     }
     if (c->until_ms != 0 && now >= c->until_ms) {
         give_up(s, slot, EINPROGRESS); /* as socket(7) says of SO_SNDTIMEO */
-        return false;
-    }
-    if (c->oneshot != NULL && now >= c->meet_ms) {
-        end(s, slot, ETIMEDOUT);
         return false;
     }
     return true;
@@ -481,19 +524,24 @@ static bool look_again(struct sup *s, struct sup_slot *slot)
     return false;
 }
 
-/* End the wait of a caller that has a signal to handle. */
+/* End the wait of a caller that has a signal to handle.  The connect goes on
+ * without it: the socket is connected now, as a non-blocking one is, since the
+ * program may wait for it in poll(2) after EINTR. */
 static void look_for_signal(struct sup *s, struct sup_slot *slot)
 {
     struct connect_state *c = slot->state;
     int err = sup_park_signal(s, slot->tid, c->until_ms != 0);
+    uint64_t id = slot->id;
 
     if (err == 0)
         return;
-    sup_answer(s, slot->id, err, 0);
-    if (err == EINTR || c->local)
-        give_up(s, slot, 0);
-    else
-        slot->id = 0;
+    slot->id = 0;
+    c->alone = err == EINTR; /* no restart will come */
+    if (c->local || (c->met && c->alone))
+        drop(s, slot);
+    else if (!c->met)
+        meet(s, slot);
+    sup_answer(s, id, err, 0);
 }
 
 /* All slots cheaply, and as many as a tick has time for in turn: a program may

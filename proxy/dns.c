@@ -27,6 +27,8 @@ struct query {
     struct proxy_dns_back back;
     struct proxy_dnsmsg_query q;
     char host[PROXY_DNSMSG_NAME]; /* canonical */
+    struct policy_addr led_to;    /* with why: this family's refused answer */
+    struct policy_decision why;
 };
 
 static const struct {
@@ -221,6 +223,15 @@ static enum proxy_dnsmsg_rcode rcode_of(int status)
                                     : PROXY_DNSMSG_SERVFAIL;
 }
 
+/* The addresses that the name may lead to. */
+static size_t keep_admitted(struct query *x, const struct policy_addr *list,
+                            size_t n, struct policy_addr *kept)
+{
+    if (n > 0)
+        memcpy(kept, list, n * sizeof(kept[0]));
+    return proxy_admit_resolved(x->from->p, x->host, 0, kept, n, &x->why);
+}
+
 static void answer_addresses(struct query *x, const struct policy_addr *list,
                              size_t n, uint32_t ttl)
 {
@@ -238,25 +249,49 @@ static void answer_addresses(struct query *x, const struct policy_addr *list,
     finish(x, &a, 0, "");
 }
 
+/* One family leads nowhere that is allowed.  If the other one does, the name
+ * works, and this family has no record: of NXDOMAIN some resolvers (musl) would
+ * conclude that there is no such name. */
+static void on_other_family(void *ctx, int status,
+                            const struct policy_addr *list, size_t n,
+                            uint32_t ttl)
+{
+    struct query *x = ctx;
+    struct policy_addr kept[PROXY_MAX_ADDRESSES];
+    const struct policy_decision why = x->why;
+
+    (void)status;
+    (void)ttl;
+    if (x->from->fd >= 0) {
+        if (keep_admitted(x, list, n, kept) > 0)
+            answer_addresses(x, NULL, 0, 0);
+        else
+            refuse(x, x->host, x->led_to, &why);
+    }
+    end_query(x);
+}
+
 static void on_addresses(void *ctx, int status, const struct policy_addr *list,
                          size_t n, uint32_t ttl)
 {
     struct query *x = ctx;
     struct policy_addr kept[PROXY_MAX_ADDRESSES];
-    struct policy_decision why = {.rule = NULL};
     size_t nkept;
 
     if (x->from->fd < 0) {
         end_query(x);
         return;
     }
-    if (n > 0)
-        memcpy(kept, list, n * sizeof(kept[0]));
-    nkept = proxy_admit_resolved(x->from->p, x->host, 0, kept, n, &why);
+    nkept = keep_admitted(x, list, n, kept);
+    if (n > 0 && nkept == 0) {
+        x->led_to = list[0];
+        proxy_resolve(x->from->p, x->host,
+                      x->q.type == PROXY_DNSMSG_A ? AF_INET6 : AF_INET,
+                      on_other_family, x);
+        return;
+    }
     if (rcode_of(status) != PROXY_DNSMSG_NOERROR)
         answer_code(x, rcode_of(status));
-    else if (n > 0 && nkept == 0)
-        refuse(x, x->host, list[0], &why);
     else
         answer_addresses(x, kept, nkept, ttl);
     end_query(x);

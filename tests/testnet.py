@@ -7,7 +7,7 @@ and the command in the other, and takes everything down when the command ends
 (or when it is killed: every process here has a parent-death signal).
 
     client 203.0.113.1  2001:db8::1       the command, and srt in it
-    server 203.0.113.53                   dnsmasq, for *.test
+    server 203.0.113.53                   dnsmasq, for *.test; rebind.test: helpers/rebind_dns.py
            203.0.113.10 2001:db8::10      allowed.test   nginx, sshd, redis
            203.0.113.20 2001:db8::20      denied.test    the same servers
            203.0.113.99                   a black hole: packets are dropped
@@ -36,7 +36,12 @@ HOSTS = {
     "denied.test": ("203.0.113.20", "2001:db8::20"),
     "hole.test": ("203.0.113.99", None),
     "loopback.test": ("127.0.0.1", "::1"),
+    "loopback6.test": (None, "::1"),
     "metadata.test": ("169.254.169.254", None),
+    "own.test": ("203.0.113.1", None),
+    "own6.test": (None, "2001:db8::1"),
+    "mixed.test": ("203.0.113.10,127.0.0.1", None),
+    "mixed-families.test": ("203.0.113.10", "::1"),
     "six.test": (None, "2001:db8::10"),
     "v4.test": ("203.0.113.10", None),
     "sub.wild.test": ("203.0.113.10", "2001:db8::10"),
@@ -241,15 +246,14 @@ class Net:
         with open(d + "/sshd_config", "w") as f:
             f.write(SSHD.format(dir=d))
         os.makedirs("/run/sshd", exist_ok=True)
-        records = []
-        for name, (v4, v6) in HOSTS.items():
-            records.append(f"--host-record={name}" + (f",{v4}" if v4 else "") +
-                           (f",{v6}" if v6 else ""))
+        records = [f"--host-record={name},{address}" for name, addresses in HOSTS.items()
+                   for a in addresses if a for address in a.split(",")]
         self.start("dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts", "--conf-file=/dev/null",
                    "--port=53", "--listen-address=203.0.113.53", "--bind-interfaces",
                    "--user=root", "--log-queries", "--log-facility=" + d + "/dns.log", "--pid-file=",
                    "--cname=alias.test,allowed.test", "--txt-record=allowed.test,a text", "--local=/test/",
-                   *records)
+                   "--server=/rebind.test/203.0.113.53#5353", *records)
+        self.start(sys.executable, HERE + "/helpers/rebind_dns.py", "203.0.113.53", "5353")
         self.start("nginx", "-c", d + "/nginx.conf", "-p", d, "-e", d + "/nginx.err")
         self.start("/usr/sbin/sshd", "-D", "-e", "-f", d + "/sshd_config")
         self.start("redis-server", "--port", "6379", "--bind", "203.0.113.10", "203.0.113.20",

@@ -163,6 +163,42 @@ def test_job_control_inside(shell, tmp_path):
     shell.expect("status 9")
 
 
+def test_interrupts_in_an_interactive_shell_inside(shell):
+    """Ctrl-C, twice, ends the foreground job each time; the shell inside and srt go on."""
+    shell.send(f"HISTFILE=/dev/null {SRT} exec --quiet -- bash --norc --noprofile -i\n")
+    shell.expect("bash-")
+    shell.send("stty -echo; PS1='in''> '; echo in st''ep\n")
+    shell.expect("in step")
+    shell.expect("in> ")
+    for marker in ("1004", "1005"):
+        shell.send(f"sleep {marker}\n")
+        wait_until(lambda m=marker: processes_with(f"sleep\x00{m}"), what="sleep")
+        shell.send("\x03")
+        shell.expect("in> ")
+        shell.send("echo status $?\n")
+        shell.expect("status 130")
+        shell.expect("in> ")
+        assert not processes_with(f"sleep\x00{marker}")
+    for _ in range(2):  # at the prompt it is a fresh prompt
+        shell.send("\x03")
+        shell.expect("in> ")
+    shell.send("exit 9\n")
+    shell.expect("out> ")
+    shell.send("echo status $?\n")
+    shell.expect("status 9")
+
+
+def test_two_interrupts_at_once(shell):
+    """The second one comes before the program has ended of the first."""
+    shell.send(f"{SRT} exec -- sh -c 'trap \"\" INT; echo ready; sleep 0.3; exit 7'\n")
+    shell.expect("ready")
+    shell.send("\x03")
+    shell.send("\x03")
+    shell.expect("out> ")
+    shell.send("echo status $?\n")
+    shell.expect("status 7")
+
+
 def test_a_command_that_stops_itself(shell):
     """As without srt: the shell outside has the terminal back, and fg goes on."""
     shell.send(f"{SRT} exec -- sh -c 'kill -TSTP $$; echo resumed'\n")

@@ -31,7 +31,8 @@
 
 static const char settings_text[] =
     "{\"network\":{\"allowedDomains\":[\"allowed.test\",\"*.wild.test\","
-    "\"loop.test\",\"mixed.test\",\"mapped.test\",\"none.test\",\"empty.test\","
+    "\"loop.test\",\"mixed.test\",\"mapped.test\",\"half.test\",\"none.test\","
+    "\"empty.test\","
     "\"fail.test\",\"hold.test\",\"both\",\"both.corp.example\"],"
     "\"deniedDomains\":[\"bad.wild.test\"]}}";
 
@@ -75,6 +76,8 @@ static const struct {
      28,
      0,
      {{28, DATA("\0\0\0\0\0\0\0\0\0\0\xff\xff\x7f\0\0\1")}}},
+    {"half.test", 1, 0, {{1, DATA("\xcb\0\x71\x0c")}}},
+    {"half.test", 28, 0, {{28, DATA("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1")}}},
     {"mixed.test",
      1,
      0,

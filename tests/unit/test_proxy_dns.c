@@ -56,6 +56,8 @@ static const struct {
     {"x.wild.test", 1, 0, 1, "203.0.113.11 ", 1, NULL, NULL, NULL, false},
     {"x.wild.test", 12, 0, 1, NULL, 1, NULL, NULL, NULL, false},
     {"mixed.test", 1, 0, 1, "203.0.113.12 ", 1, NULL, NULL, NULL, false},
+    {"half.test", 1, 0, 1, "203.0.113.12 ", 1, NULL, NULL, NULL, false},
+    {"half.test", 28, 0, 0, "", 2, NULL, NULL, NULL, false},
     {"none.test", 1, 3, 0, "", 1, NULL, NULL, NULL, false},
     {"none.test", TXT, 3, 0, "", 1, NULL, NULL, NULL, false},
     {"empty.test", 1, 0, 0, "", 1, NULL, NULL, NULL, false},
@@ -90,11 +92,11 @@ static const struct {
      "allowed.test.corp.example", true},
     {"denied.test.corp.example", 1, 3, 0, "", 0, ALLOWED_RULE, "A",
      "denied.test.corp.example", false},
-    {"loop.test", 1, 3, 0, "", 1, "builtin:resolved-address", "A", "loop.test",
+    {"loop.test", 1, 3, 0, "", 2, "builtin:resolved-address", "A", "loop.test",
      false},
-    {"mapped.test", 28, 3, 0, "", 1, "builtin:resolved-address", "AAAA",
+    {"mapped.test", 28, 3, 0, "", 2, "builtin:resolved-address", "AAAA",
      "mapped.test", false},
-    {"both.corp.example", 1, 3, 0, "", 1, "builtin:resolved-address", "A",
+    {"both.corp.example", 1, 3, 0, "", 2, "builtin:resolved-address", "A",
      "both.corp.example", false},
 };
 

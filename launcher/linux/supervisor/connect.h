@@ -1,6 +1,7 @@
 /* A TCP connect that is under way, in a slot of kind SUP_SLOT_CONNECT.
  *
  *   ASKED    the launcher judges and dials; the caller waits in connect(2)
+ *   MEETING  dialled; the caller's socket connects to a listener of ours
  *   LOCAL    connecting on the caller's own socket, inside the namespace or to
  *            a Unix socket, waits for room in a backlog
  *
@@ -21,17 +22,24 @@ union connect_address {
     struct sockaddr_un un;
 };
 
+struct oneshot;
+
 struct connect_state {
-    int socket;      /* owned: the caller's open file description */
+    int socket;      /* owned: the caller's open file description; -1: it was
+                        interrupted, and has met the tunnel */
     int retry;       /* owned: Unix path to connect to again (LOCAL), or -1 */
     uint64_t cookie; /* SO_COOKIE of it */
     union connect_address given; /* as the caller wrote it */
     union channel_addr meant;    /* IPv4 unwrapped: what is dialled */
     socklen_t given_len;
     bool nonblocking, local;
-    bool has_result; /* the dial ended while the caller was away */
+    bool has_result; /* the dial has ended */
+    bool met;        /* the tunnel has its end of the socket */
+    bool alone;      /* nobody waits for it any more */
     int result;
     uint64_t since_ms, until_ms; /* until_ms 0: no SO_SNDTIMEO */
+    struct oneshot *oneshot;     /* MEETING: the listener; else NULL */
+    uint64_t meet_ms;            /* MEETING: until when */
 };
 
 /* park.c */
@@ -53,7 +61,26 @@ void sup_unix_connect(struct sup *s, const struct seccomp_notif *n, int socket,
 /* Try a waiting Unix connect again: 0 or the errno; EAGAIN: still full. */
 int sup_unix_retry(struct sup *s, struct connect_state *c);
 
-/* sockets.c: wait in a slot until the connect can be finished locally.  The
+/* oneshot.c: the caller's socket and the tunnel's end. */
+
+/* Begin to connect c->socket to a listener at its destination: 0, and
+ * c->oneshot is set; or the errno of the caller's connect(2). */
+int sup_oneshot_connect(struct sup *s, struct connect_state *c);
+/* Give what has come to `o` to whom it belongs (sup_sockets_met()). */
+void sup_oneshot_accept(struct sup *s, struct oneshot *o);
+/* Wait for it no longer. */
+void sup_oneshot_leave(struct connect_state *c);
+
+/* sockets.c */
+
+/* The connection of a slot that was MEETING is there.  `accepted` stays the
+ * caller's. */
+void sup_sockets_met(struct sup *s, struct sup_slot *slot, int accepted);
+/* connect(2) without waiting, whatever the socket's mode; 0 or an errno. */
+int sup_sockets_connect_now(int fd, const void *address, socklen_t len);
+/* ::ffff:a.b.c.d is a.b.c.d. */
+union channel_addr sup_sockets_unwrap(const union connect_address *a);
+/* Wait in a slot until the connect can be finished locally.  The
  * socket is duplicated; `retry` (or -1) becomes the slot's. */
 void sup_sockets_wait_local(struct sup *s, const struct seccomp_notif *n,
                             int socket, int retry, const void *address,

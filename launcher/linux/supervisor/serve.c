@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -290,6 +291,7 @@ static void serve_round(void *ctx)
          .events = (short)(POLLIN | (queue_head != NULL ? POLLOUT : 0))},
         {.fd = serving.init, .events = POLLIN},
         {.fd = serving.wake, .events = POLLIN},
+        {.fd = s->oneshots, .events = POLLIN},
     };
     const int wait_ms = connects > 0 ? TICK_MS : -1;
     uint64_t count;
@@ -308,6 +310,8 @@ static void serve_round(void *ctx)
     }
     if (p[2].revents != 0)
         on_init(s);
+    if (p[4].revents != 0)
+        sup_oneshots_ready(s);
     if (connects > 0 && srt_clock_ms() - serving.ticked_ms >= TICK_MS) {
         serving.ticked_ms = srt_clock_ms();
         sup_sockets_tick(s);
@@ -327,8 +331,9 @@ _Noreturn void sup_serve(struct sup *s)
     serving.listener = s->listener;
     serving.init = s->config->init;
     serving.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (serving.wake < 0)
-        sup_fail(s->config, "eventfd", NULL, errno);
+    s->oneshots = epoll_create1(EPOLL_CLOEXEC);
+    if (serving.wake < 0 || s->oneshots < 0)
+        sup_fail(s->config, "what the supervisor waits on", NULL, errno);
     crew_init(&serving.crew, serve_round, s, STACK_BYTES);
     crew_run(&serving.crew);
     _exit(125);

@@ -8,12 +8,11 @@
  *   UDP, AF_UNSPEC  done on the taken socket: nothing is routed out
  *   TCP to itself   done on the taken socket (loopback, own addresses)
  *   TCP elsewhere   asked of the launcher; then a one-shot listener bound to
- *                   exactly the destination (every address is local here)
- *                   accepts the caller's socket, and the accepted end goes to
- *                   the launcher
+ *                   exactly the destination accepts the caller's socket, and
+ *                   the accepted end goes to the launcher (oneshot.c)
  *
- * A non-blocking socket is connected as soon as the launcher admits it; the
- * dial goes on, and its failure is a reset.
+ * A non-blocking socket is connected as soon as the launcher admits it, that of
+ * an interrupted caller at once; the dial goes on, and its failure is a reset.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -42,9 +41,8 @@ enum {
     PARKED_MS = 40, /* shorter waits are not worth a restart */
     LOOKS = 48,     /* a tick: each reads a file of /proc, and others wait */
     FORGET_MS = 300000, /* an interrupted call that does not come back */
-    ACCEPT_MS = 50,     /* own listener, own namespace: it is immediate */
-    SPARE_PORT_FIRST = 600,
-    SPARE_PORT_LAST = 1023,
+    MEET_MS = 5000,     /* own listener, own namespace: it is immediate, if
+                           the caller does not hinder it */
 };
 
 static int int_option(int fd, int level, int name)
@@ -63,11 +61,6 @@ static uint64_t u64_option(int fd, int name)
     return getsockopt(fd, SOL_SOCKET, name, &value, &len) == 0 ? value : 0;
 }
 
-static socklen_t length_of(const union channel_addr *a)
-{
-    return a->sa.sa_family == AF_INET ? sizeof(a->v4) : sizeof(a->v6);
-}
-
 /* What connect(2) takes for an address: IPv6 also without the scope id
  * (SIN6_LEN_RFC2133). */
 static socklen_t least_length(const union connect_address *a)
@@ -77,8 +70,7 @@ static socklen_t least_length(const union connect_address *a)
                : (socklen_t)sizeof(a->v4);
 }
 
-/* ::ffff:a.b.c.d is a.b.c.d. */
-static union channel_addr unwrap(const union connect_address *a)
+union channel_addr sup_sockets_unwrap(const union connect_address *a)
 {
     union channel_addr out = {.sa.sa_family = a->sa.sa_family};
 
@@ -116,6 +108,7 @@ static void free_state(struct sup *s, struct sup_slot *slot)
 {
     struct connect_state *c = slot->state;
 
+    sup_oneshot_leave(c);
     srt_fd_close(&c->socket);
     srt_fd_close(&c->retry);
     free(c);
@@ -145,7 +138,7 @@ static struct sup_slot *new_slot(struct sup *s, const struct seccomp_notif *n,
     c->retry = -1;
     c->given = *given;
     c->given_len = len;
-    c->meant = unwrap(given);
+    c->meant = sup_sockets_unwrap(given);
     c->cookie = u64_option(c->socket, SO_COOKIE);
     c->nonblocking = (fcntl(c->socket, F_GETFL) & O_NONBLOCK) != 0;
     c->since_ms = srt_clock_ms();
@@ -172,8 +165,7 @@ static void tell(struct sup *s, const struct sup_slot *slot,
 
 /* ---- connecting on the taken socket ---- */
 
-/* connect(2) without waiting, whatever the socket's mode; 0 or an errno. */
-static int connect_now(int fd, const void *address, socklen_t len)
+int sup_sockets_connect_now(int fd, const void *address, socklen_t len)
 {
     int flags = fcntl(fd, F_GETFL);
     int err;
@@ -185,17 +177,13 @@ static int connect_now(int fd, const void *address, socklen_t len)
 }
 
 /* How a connect that is in progress stands: EINPROGRESS, or its end.  Asking
- * again is what makes the socket a connected one (EISCONN from then on), as
- * after a blocking connect(2). */
+ * again is what makes the socket a connected one (EISCONN from then on) or a
+ * fresh one, as after a blocking connect(2). */
 static int progress_of(int fd, const void *address, socklen_t len)
 {
-    struct pollfd p = {.fd = fd, .events = POLLOUT};
-    int err;
+    int err = sup_sockets_connect_now(fd, address, len);
 
-    if (poll(&p, 1, 0) != 1)
-        return EINPROGRESS;
-    err = int_option(fd, SOL_SOCKET, SO_ERROR);
-    return err != 0 ? err : connect_now(fd, address, len);
+    return err == EALREADY ? EINPROGRESS : err;
 }
 
 static void connect_inside(struct sup *s, const struct seccomp_notif *n,
@@ -203,7 +191,7 @@ static void connect_inside(struct sup *s, const struct seccomp_notif *n,
                            const union connect_address *given, socklen_t len)
 {
     bool waits = (fcntl(*socket, F_GETFL) & O_NONBLOCK) == 0;
-    int err = connect_now(*socket, given, len);
+    int err = sup_sockets_connect_now(*socket, given, len);
 
     if (err == EINPROGRESS && waits)
         err = progress_of(*socket, given, len);
@@ -234,109 +222,70 @@ void sup_sockets_wait_local(struct sup *s, const struct seccomp_notif *n,
     c->retry = retry;
 }
 
-/* ---- the one-shot listener ---- */
+/* ---- the dial's end ---- */
 
-static int listener_at(const union channel_addr *a)
+/* Forget the connect, and the dial unless the socket goes on without us. */
+static void drop(struct sup *s, struct sup_slot *slot)
 {
-    SRT_AUTO_FD int fd = socket(a->sa.sa_family,
-                                SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    const int on = 1;
+    const struct connect_state *c = slot->state;
 
-    if (fd < 0)
-        return -1;
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (a->sa.sa_family == AF_INET6) {
-        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof(on));
-    }
-    if (bind(fd, &a->sa, length_of(a)) != 0 || listen(fd, 1) != 0)
-        return -1;
-    return srt_fd_take(&fd);
+    if (!c->local && !c->met)
+        tell(s, slot, CHANNEL_CANCEL, NULL);
+    free_state(s, slot);
 }
 
-/* Listen exactly at the destination; where a program's own listener has that
- * port, on a spare port of the same address.  *address is what to connect to:
- * only getpeername's port differs then. */
-static int listen_for(const struct connect_state *c,
-                      union connect_address *ret_address)
+/* Answer the caller, which is there, and forget the connect. */
+static void end(struct sup *s, struct sup_slot *slot, int err)
 {
-    union channel_addr at = c->meant;
-    int fd = listener_at(&at);
+    const struct connect_state *c = slot->state;
 
-    *ret_address = c->given;
-    for (uint16_t port = SPARE_PORT_FIRST;
-         fd < 0 && errno == EADDRINUSE && port <= SPARE_PORT_LAST; port++) {
-        at.v4.sin_port = htons(port); /* the same place in both forms */
-        ret_address->v4.sin_port = at.v4.sin_port;
-        fd = listener_at(&at);
-    }
-    return fd;
+    if (err == 0 && !c->nonblocking)
+        (void)progress_of(c->socket, &c->given, c->given_len);
+    sup_answer(s, slot->id, err, 0);
+    drop(s, slot);
 }
 
-static bool same_end(int accepted, int client)
-{
-    union channel_addr peer = {0};
-    union channel_addr mine = {0};
-    socklen_t a = sizeof(peer);
-    socklen_t b = sizeof(mine);
-
-    return getpeername(accepted, &peer.sa, &a) == 0 &&
-           getsockname(client, &mine.sa, &b) == 0 &&
-           peer.v4.sin_port == mine.v4.sin_port;
-}
-
-/* The accepted end that belongs to our caller's socket: others may connect to
- * the same address at the same moment, and are sent away. */
-static int accept_own(int listener, int client)
-{
-    uint64_t until = srt_clock_ms() + ACCEPT_MS;
-
-    while (srt_clock_ms() <= until) {
-        struct pollfd p = {.fd = listener, .events = POLLIN};
-        SRT_AUTO_FD int fd = -1;
-
-        if (poll(&p, 1, ACCEPT_MS) <= 0)
-            break;
-        fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd >= 0 && same_end(fd, client))
-            return srt_fd_take(&fd);
-    }
-    return -1;
-}
-
-/* Connect the caller's socket; the accepted end goes to the launcher.  Returns
- * what the caller's connect(2) gives. */
-static int finish(struct sup *s, struct sup_slot *slot)
+/* Begin to connect the caller's socket; its end comes to sup_sockets_met(). */
+static void meet(struct sup *s, struct sup_slot *slot)
 {
     struct connect_state *c = slot->state;
-    union connect_address address;
-    SRT_AUTO_FD int listener = listen_for(c, &address);
-    SRT_AUTO_FD int accepted = -1;
-    int err;
+    int err = sup_oneshot_connect(s, c);
 
-    if (listener < 0)
-        return errno == EADDRNOTAVAIL ? ENETUNREACH : errno;
-    err = connect_now(c->socket, &address, c->given_len);
-    if (err != 0 && err != EINPROGRESS)
-        return err;
-    accepted = accept_own(listener, c->socket);
-    if (accepted < 0)
-        return ECONNREFUSED;
-    if (err == EINPROGRESS && !c->nonblocking)
-        (void)progress_of(c->socket, &address, c->given_len);
-    tell(s, slot, CHANNEL_TUNNEL, &accepted);
-    return 0;
+    c->meet_ms = srt_clock_ms() + MEET_MS;
+    if (err == 0)
+        sup_oneshot_accept(s, c->oneshot);
+    else if (slot->id != 0)
+        end(s, slot, err);
+    else
+        drop(s, slot);
 }
 
-static void settle(struct sup *s, struct sup_slot *slot, int err)
+/* Go on when both are there, the caller and the result of the dial. */
+static void settle(struct sup *s, struct sup_slot *slot)
 {
-    if (err == 0)
-        err = finish(s, slot);
-    if (err != 0)
-        tell(s, slot, CHANNEL_CANCEL, NULL);
-    if (slot->id != 0)
-        sup_answer(s, slot->id, err, 0);
-    free_state(s, slot);
+    const struct connect_state *c = slot->state;
+
+    if (slot->id == 0 || !c->has_result || c->oneshot != NULL)
+        return;
+    if (c->result == 0 && !c->met)
+        meet(s, slot);
+    else
+        end(s, slot, c->result);
+}
+
+void sup_sockets_met(struct sup *s, struct sup_slot *slot, int accepted)
+{
+    struct connect_state *c = slot->state;
+
+    tell(s, slot, CHANNEL_TUNNEL, &accepted);
+    sup_oneshot_leave(c);
+    c->met = true;
+    if (slot->id == 0)
+        srt_fd_close(&c->socket); /* it is the caller's alone to close */
+    if (c->alone)
+        drop(s, slot);
+    else
+        settle(s, slot);
 }
 
 void sup_sockets_answer(struct sup *s, struct sup_slot *slot,
@@ -347,43 +296,62 @@ void sup_sockets_answer(struct sup *s, struct sup_slot *slot,
     if (m->type != CHANNEL_DIALED && m->type != CHANNEL_VERDICT)
         return;
     if (m->type == CHANNEL_VERDICT && m->error == 0 && !c->nonblocking)
-        return;          /* admitted; the dial's end is what it waits for */
-    if (slot->id == 0) { /* in its signal handler: kept for the restart */
-        c->has_result = true;
-        c->result = m->error;
-        return;
-    }
-    settle(s, slot, m->error);
+        return; /* admitted; the dial's end is what it waits for */
+    c->has_result = true;
+    c->result = m->error;
+    settle(s, slot);
 }
 
 /* ---- a notified connect ---- */
 
-/* The restart of an interrupted call: the same thread, the same socket.  A
+/* The connect of this thread on this socket that was interrupted, or NULL.  A
  * slot of that thread for another socket was given up. */
-static bool meets_its_slot(struct sup *s, const struct seccomp_notif *n,
-                           int socket)
+static struct sup_slot *interrupted(struct sup *s,
+                                    const struct seccomp_notif *n, int socket)
 {
     uint64_t cookie = u64_option(socket, SO_COOKIE);
-    bool met = false;
+    struct sup_slot *found = NULL;
 
     for (uint32_t i = 0; i < sup_slot_count(); i++) {
         struct sup_slot *slot = sup_slot_at(i);
-        struct connect_state *c = slot->state;
+        const struct connect_state *c = slot->state;
 
         if (slot->kind != SUP_SLOT_CONNECT || slot->id != 0 ||
             slot->tid != (pid_t)n->pid)
             continue;
-        if (c->cookie != cookie || met) {
-            tell(s, slot, CHANNEL_CANCEL, NULL);
-            free_state(s, slot);
-            continue;
-        }
-        met = true;
-        slot->id = n->id;
-        if (c->has_result)
-            settle(s, slot, c->result);
+        if (c->cookie == cookie && found == NULL)
+            found = slot;
+        else
+            drop(s, slot);
     }
-    return met;
+    return found;
+}
+
+/* The restart of an interrupted call. */
+static bool meets_its_slot(struct sup *s, const struct seccomp_notif *n,
+                           int socket)
+{
+    struct sup_slot *slot = interrupted(s, n, socket);
+    struct connect_state *c = slot != NULL ? slot->state : NULL;
+
+    if (c == NULL)
+        return false;
+    slot->id = n->id;
+    if (c->socket < 0)
+        c->socket = srt_fd_dup_above(socket, 3);
+    settle(s, slot);
+    return true;
+}
+
+/* UDP; and AF_UNSPEC, which disconnects. */
+static void connect_other(struct sup *s, const struct seccomp_notif *n,
+                          int socket, const void *address, socklen_t len)
+{
+    struct sup_slot *slot = interrupted(s, n, socket);
+
+    if (slot != NULL)
+        drop(s, slot);
+    sup_answer(s, n->id, sup_sockets_connect_now(socket, address, len), 0);
 }
 
 static void refuse_foreign(struct sup *s, const struct seccomp_notif *n)
@@ -399,24 +367,34 @@ static void refuse_foreign(struct sup *s, const struct seccomp_notif *n)
     sup_refuse(s, n, &m);
 }
 
+/* On a socket in any other state connect(2) has its own answer: EISCONN,
+ * EALREADY.  One that was connected once is in TCP_CLOSE again when both sides
+ * are done; only that it was shut down tells it from a fresh one. */
+static bool may_connect(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLRDHUP};
+    struct tcp_info info = {0};
+    socklen_t size = sizeof(info);
+
+    (void)getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+    return info.tcpi_state == TCP_CLOSE &&
+           (poll(&p, 1, 0) != 1 || (p.revents & POLLRDHUP) == 0);
+}
+
 static void connect_tcp(struct sup *s, const struct seccomp_notif *n,
                         int *socket, const union connect_address *given,
                         socklen_t len)
 {
-    union channel_addr meant = unwrap(given);
-    struct tcp_info info = {0};
-    socklen_t size = sizeof(info);
+    union channel_addr meant = sup_sockets_unwrap(given);
     struct sup_slot *slot;
 
-    (void)getsockopt(*socket, IPPROTO_TCP, TCP_INFO, &info, &size);
-    /* On any other state connect(2) has its own answer: EISCONN, EALREADY. */
-    if (is_inside(&meant) || info.tcpi_state != TCP_CLOSE ||
+    if (meets_its_slot(s, n, *socket))
+        return;
+    if (is_inside(&meant) || !may_connect(*socket) ||
         len < least_length(given)) {
         connect_inside(s, n, socket, given, len);
         return;
     }
-    if (meets_its_slot(s, n, *socket))
-        return;
     slot = new_slot(s, n, socket, given, len);
     if (slot != NULL)
         tell(s, slot, CHANNEL_CONNECT, NULL);
@@ -436,7 +414,7 @@ static void connect_inet(struct sup *s, const struct seccomp_notif *n,
         (given.sa.sa_family == AF_INET || given.sa.sa_family == AF_INET6))
         connect_tcp(s, n, socket, &given, len);
     else
-        sup_answer(s, n->id, connect_now(*socket, address, len), 0);
+        connect_other(s, n, *socket, address, len);
 }
 
 void sup_sockets_call(struct sup *s, const struct seccomp_notif *n)
@@ -493,20 +471,16 @@ static int local_result(struct sup *s, struct connect_state *c)
     if (c->retry >= 0)
         return sup_unix_retry(s, c);
     if (c->given.sa.sa_family != AF_INET && c->given.sa.sa_family != AF_INET6)
-        return connect_now(c->socket, &c->given, c->given_len);
+        return sup_sockets_connect_now(c->socket, &c->given, c->given_len);
     err = progress_of(c->socket, &c->given, c->given_len);
     return err == EINPROGRESS ? EAGAIN : err;
 }
 
 static void give_up(struct sup *s, struct sup_slot *slot, int err)
 {
-    struct connect_state *c = slot->state;
-
     if (slot->id != 0 && err != 0)
         sup_answer(s, slot->id, err, 0);
-    if (!c->local)
-        tell(s, slot, CHANNEL_CANCEL, NULL);
-    free_state(s, slot);
+    drop(s, slot);
 }
 
 /* What costs next to nothing.  Returns false when nothing is left to wait
@@ -515,6 +489,10 @@ static bool look_at(struct sup *s, struct sup_slot *slot, uint64_t now)
 {
     const struct connect_state *c = slot->state;
 
+    if (c->oneshot != NULL && now >= c->meet_ms) {
+        give_up(s, slot, ETIMEDOUT);
+        return false;
+    }
     if (slot->id == 0) {
         if (now - c->since_ms > FORGET_MS)
             give_up(s, slot, 0);
@@ -546,19 +524,24 @@ static bool look_again(struct sup *s, struct sup_slot *slot)
     return false;
 }
 
-/* End the wait of a caller that has a signal to handle. */
+/* End the wait of a caller that has a signal to handle.  The connect goes on
+ * without it: the socket is connected now, as a non-blocking one is, since the
+ * program may wait for it in poll(2) after EINTR. */
 static void look_for_signal(struct sup *s, struct sup_slot *slot)
 {
     struct connect_state *c = slot->state;
     int err = sup_park_signal(s, slot->tid, c->until_ms != 0);
+    uint64_t id = slot->id;
 
     if (err == 0)
         return;
-    sup_answer(s, slot->id, err, 0);
-    if (err == EINTR || c->local)
-        give_up(s, slot, 0);
-    else
-        slot->id = 0;
+    slot->id = 0;
+    c->alone = err == EINTR; /* no restart will come */
+    if (c->local || (c->met && c->alone))
+        drop(s, slot);
+    else if (!c->met)
+        meet(s, slot);
+    sup_answer(s, id, err, 0);
 }
 
 /* All slots cheaply, and as many as a tick has time for in turn: a program may
@@ -580,7 +563,8 @@ void sup_sockets_tick(struct sup *s)
             continue;
         looks++;
         first = (from + i + 1) % n;
-        if (look_again(s, slot) && now - c->since_ms >= PARKED_MS)
+        if (look_again(s, slot) && c->oneshot == NULL &&
+            now - c->since_ms >= PARKED_MS)
             look_for_signal(s, slot);
     }
 }

@@ -69,6 +69,7 @@ struct sup {
     uint64_t netns_cookie; /* SO_NETNS_COOKIE of the sandbox's namespace */
     pid_t init;            /* host pid of the sandbox's pid 1 */
     int diag;              /* NETLINK_SOCK_DIAG of the sandbox's namespace */
+    int oneshots;          /* epoll: the listeners of oneshot.c */
 };
 
 /* A notified call that waits for the launcher. */
@@ -119,6 +120,8 @@ void sup_syscalls_refuse(struct sup *s, const struct seccomp_notif *n);
 /* The launcher's answer for a SUP_SLOT_CONNECT. */
 void sup_sockets_answer(struct sup *s, struct sup_slot *slot,
                         const struct channel_msg *m);
+/* A listener of oneshot.c has something to accept. */
+void sup_oneshots_ready(struct sup *s);
 /* Called about every 20 ms while a SUP_SLOT_CONNECT exists: signals of parked
  * callers, their time-outs, their death. */
 void sup_sockets_tick(struct sup *s);

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from conftest import SRT, kill_quietly, need, processes_with, wait_until
+from conftest import SRT, kill_quietly, need, processes_with, supervisor_of, wait_until
 
 
 class Terminal:
@@ -254,10 +254,8 @@ def test_without_the_supervisor_nothing_is_granted(srt, project, stop):
     p = srt.start(["/usr/bin/python3", "-c", code, marker], {"filesystem": {"allowWrite": [str(project)]}},
                   stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
     assert p.stdout.readline() == "ready\n"
-    children = open(f"/proc/{p.pid}/task/{p.pid}/children", encoding="ascii").read().split()
-    supervisor = [int(c) for c in children if os.path.basename(os.readlink(f"/proc/{c}/exe")) == "srt"]
-    assert len(supervisor) == 1, children
-    os.kill(supervisor[0], stop)
+    supervisor = supervisor_of(p.pid)
+    os.kill(supervisor, stop)
     time.sleep(0.5)
     p.terminate()
     time.sleep(0.2)
@@ -266,7 +264,7 @@ def test_without_the_supervisor_nothing_is_granted(srt, project, stop):
         try:
             p.wait(5)
         except subprocess.TimeoutExpired:
-            os.kill(supervisor[0], signal.SIGCONT)
+            os.kill(supervisor, signal.SIGCONT)
     p.wait(10)
     assert not os.path.exists(project / "../outside/new")
     wait_until(lambda: not processes_with(marker), 5, "the end of the tree")

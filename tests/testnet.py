@@ -199,9 +199,15 @@ class Net:
 
     def mounts(self):
         """In a mount namespace of our own: the resolver's file, a name for
-        the ordinary user (ssh wants one), and the mode that
-        udev gives /dev/fuse everywhere but on bare kernels."""
+        the ordinary user (ssh wants one), the mode that udev gives /dev/fuse
+        everywhere but on bare kernels, shared directories that nobody else
+        writes to (tests compare listings), and a file system that is full
+        after 64 KiB."""
         sh("mount", "--make-rprivate", "/")
+        for directory in ("/tmp", "/dev/shm"):
+            sh("mount", "-t", "tmpfs", "-o", "mode=1777", "tmpfs", directory)
+        os.mkdir(self.dir + "/small")
+        sh("mount", "-t", "tmpfs", "-o", f"size=64k,mode=0755,uid={self.owner}", "tmpfs", self.dir + "/small")
         with open(self.dir + "/resolv.conf", "w") as f:
             f.write("nameserver 203.0.113.53\noptions timeout:2 attempts:2\n")
         sh("mount", "--bind", self.dir + "/resolv.conf", os.path.realpath("/etc/resolv.conf"))
@@ -267,7 +273,7 @@ class Net:
         with open(path, "w") as f:
             json.dump({"ca": self.dir + "/tls/ca.pem", "ssh_key": self.dir + "/ssh/id",
                        "known_hosts": self.dir + "/ssh/known_hosts", "repo": self.repo,
-                       "dns_log": self.dir + "/dns.log", "hosts": HOSTS}, f)
+                       "small": self.dir + "/small", "dns_log": self.dir + "/dns.log", "hosts": HOSTS}, f)
         for name in ("facts.json", "dns.log"):
             if os.path.exists(f"{self.dir}/{name}"):
                 os.chmod(f"{self.dir}/{name}", 0o644)
@@ -320,8 +326,8 @@ def as_root_or_user(who, command):
                               preexec_fn=die_with_parent).returncode
     finally:
         net.stop()
-        subprocess.run(["umount", "-l", net.dir + "/ssh"], check=False,
-                       stderr=subprocess.DEVNULL)
+        for part in ("ssh", "small"):
+            subprocess.run(["umount", "-l", f"{net.dir}/{part}"], check=False, stderr=subprocess.DEVNULL)
         if not os.environ.get("SRT_TEST_KEEP"):
             shutil.rmtree(stage, ignore_errors=True)
 

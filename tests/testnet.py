@@ -202,12 +202,12 @@ class Net:
         the ordinary user (ssh wants one), the mode that udev gives /dev/fuse
         everywhere but on bare kernels, shared directories that nobody else
         writes to (tests compare listings), and a file system that is full
-        after 64 KiB."""
+        after a few files."""
         sh("mount", "--make-rprivate", "/")
         for directory in ("/tmp", "/dev/shm"):
             sh("mount", "-t", "tmpfs", "-o", "mode=1777", "tmpfs", directory)
         os.mkdir(self.dir + "/small")
-        sh("mount", "-t", "tmpfs", "-o", f"size=64k,mode=0755,uid={self.owner}", "tmpfs", self.dir + "/small")
+        sh("mount", "-t", "tmpfs", "-o", f"size=64k,nr_inodes=8,mode=0755,uid={self.owner}", "tmpfs", self.dir + "/small")
         with open(self.dir + "/resolv.conf", "w") as f:
             f.write("nameserver 203.0.113.53\noptions timeout:2 attempts:2\n")
         sh("mount", "--bind", self.dir + "/resolv.conf", os.path.realpath("/etc/resolv.conf"))

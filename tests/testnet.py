@@ -201,8 +201,8 @@ class Net:
         """In a mount namespace of our own: the resolver's file, a name for
         the ordinary user (ssh wants one), the mode that udev gives /dev/fuse
         everywhere but on bare kernels, shared directories that nobody else
-        writes to (tests compare listings), and a file system that is full
-        after a few files."""
+        writes to (tests compare listings), a file system that is full after
+        a few files, and a block device that everybody may open."""
         sh("mount", "--make-rprivate", "/")
         for directory in ("/tmp", "/dev/shm"):
             sh("mount", "-t", "tmpfs", "-o", "mode=1777", "tmpfs", directory)
@@ -214,8 +214,9 @@ class Net:
         with open("/etc/passwd") as f, open(self.dir + "/passwd", "w") as whole:
             whole.write(f.read() + f"srt-test:x:{USER_ID}:{USER_ID}::{self.dir}:/bin/sh\n")
         sh("mount", "--bind", self.dir + "/passwd", "/etc/passwd")
+        sh("mount", "-t", "tmpfs", "tmpfs", self.dir + "/ssh", "-o", "mode=0755")
+        sh("mknod", "-m", "666", self.dir + "/ssh/block", "b", "7", "0")  # a loop device
         if os.path.exists("/dev/fuse"):
-            sh("mount", "-t", "tmpfs", "tmpfs", self.dir + "/ssh", "-o", "mode=0755")
             sh("mknod", "-m", "666", self.dir + "/ssh/fuse", "c", "10", "229")
             sh("mount", "--bind", self.dir + "/ssh/fuse", "/dev/fuse")
 
@@ -273,7 +274,8 @@ class Net:
         with open(path, "w") as f:
             json.dump({"ca": self.dir + "/tls/ca.pem", "ssh_key": self.dir + "/ssh/id",
                        "known_hosts": self.dir + "/ssh/known_hosts", "repo": self.repo,
-                       "small": self.dir + "/small", "dns_log": self.dir + "/dns.log", "hosts": HOSTS}, f)
+                       "small": self.dir + "/small",
+                       "block": self.dir + "/ssh/block", "dns_log": self.dir + "/dns.log", "hosts": HOSTS}, f)
         for name in ("facts.json", "dns.log"):
             if os.path.exists(f"{self.dir}/{name}"):
                 os.chmod(f"{self.dir}/{name}", 0o644)

@@ -12,6 +12,7 @@
 
 enum { VALID = 0, INVALID = 1, USAGE = 125 };
 
+/* Not to standard output: what is there can be read as a policy again. */
 static void print_places(const struct policy *p)
 {
     static const char *const words[POLICY_LISTS] = {
@@ -21,11 +22,18 @@ static void print_places(const struct policy *p)
         [POLICY_LIST_DENY_WRITE] = "denyWrite",
     };
 
-    for (size_t i = 0; i < p->nplaces; i++)
-        srt_log(SRT_LOG_INFO, "%-10s %s (%s)",
-                words[p->places[i].list] != NULL ? words[p->places[i].list]
-                                                 : "?",
-                p->places[i].path, p->places[i].rule);
+    for (size_t i = 0; i < p->nplaces; i++) {
+        const struct policy_place *place = &p->places[i];
+        char quoted[SRT_LOG_QUOTED_MAX];
+
+        (void)fprintf(stderr, "%-10s %s (%s)%s\n",
+                      words[place->list] != NULL ? words[place->list] : "?",
+                      srt_log_quote(place->path, quoted, sizeof(quoted)),
+                      place->rule,
+                      place->kind == POLICY_KIND_ABSENT
+                          ? ": does not exist, refused by its name only"
+                          : "");
+    }
 }
 
 static int judge(const struct launcher_options *o, bool effective,

@@ -42,13 +42,15 @@ struct policy_host {
 };
 
 /* One concrete place of the host that some entry names, after symlinks and
- * globs: what a mount plan is made of.  Only what exists is one.  Protected
- * names are DENY_WRITE. */
+ * globs: what a mount plan is made of.  Only what exists is one, besides what
+ * denyWrite names in a writable root.  Protected names are DENY_WRITE. */
 struct policy_place {
     const char *path;      /* real; lives in the compiled policy */
     const char *rule;      /* pointer of the entry */
     enum policy_list list; /* DENY_READ, ALLOW_READ, ALLOW_WRITE, DENY_WRITE */
     enum policy_kind kind;
+    const char *way;     /* of an absent one: the nearest directory above that
+                        exists, if it lies in a writable root; else NULL */
     bool protected_name; /* from the table of protected names, not a list */
     bool link; /* a symlink that leads to a denied or protected place and lies
                   in a writable one: cover the link itself (DENY_WRITE) */

@@ -113,6 +113,31 @@ static void complain_missing(struct entry *e, const char *path)
         srt_log_quote(path, quoted, sizeof(quoted)));
 }
 
+/* A denyWrite of what does not exist: nothing can be mounted there, so what
+ * there is of its way must stay.  Moved away and back it could bring it. */
+static void add_absent(struct entry *e, struct policy_place *place)
+{
+    const struct policy_host *host = e->c->host;
+    enum policy_kind kind = POLICY_KIND_ABSENT;
+    char at[SRT_PATH_MAX];
+    char parent[SRT_PATH_MAX];
+    char real[SRT_PATH_MAX];
+
+    if (!is_root(e->c, place->path))
+        return; /* never writable */
+    (void)srt_path_clean(place->path, at, sizeof(at));
+    while (kind != POLICY_KIND_DIR && strcmp(at, "/") != 0 &&
+           srt_path_split(at, parent, sizeof(parent)) != NULL) {
+        memcpy(at, parent, sizeof(at));
+        if (!host->real(host->ctx, at, real, sizeof(real), &kind))
+            return;
+    }
+    if (is_root(e->c, at))
+        place->way = srt_arena_strdup(&e->c->arena, at);
+    place->list = POLICY_LIST_DENY_WRITE;
+    add_place(e->c, place);
+}
+
 /* One absolute path, not yet real. */
 static void add_path(struct entry *e, const char *path)
 {
@@ -144,6 +169,8 @@ static void add_path(struct entry *e, const char *path)
         add_root(c, place.path);
     if (is_denial(e->list))
         c->host->links(c->host->ctx, path, keep_link, e);
+    if (place.kind == POLICY_KIND_ABSENT && e->list == POLICY_LIST_DENY_WRITE)
+        add_absent(e, &place);
     if (place.kind == POLICY_KIND_ABSENT ||
         e->list == POLICY_LIST_ALLOW_UNIX_SOCKETS)
         return;

@@ -183,6 +183,24 @@ def processes_with(marker):
     return found
 
 
+def supervisor_of(pid):
+    """The host pid of the supervisor of a running srt, which is its one child that is srt itself."""
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+        children = f.read().split()
+    found = [int(c) for c in children if os.path.basename(os.readlink(f"/proc/{c}/exe")) == "srt"]
+    assert len(found) == 1, children
+    return found[0]
+
+
+def process_state(pid):
+    """The letter of /proc/PID/stat; "" when the process is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
+            return f.read().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 def kill_quietly(pid, sig=signal.SIGKILL):
     try:
         os.kill(pid, sig)

@@ -205,17 +205,24 @@ class Net:
 
     def mounts(self):
         """In a mount namespace of our own: the resolver's file, a name for
-        the ordinary user (ssh wants one), and the mode that
-        udev gives /dev/fuse everywhere but on bare kernels."""
+        the ordinary user (ssh wants one), the mode that udev gives /dev/fuse
+        everywhere but on bare kernels, shared directories that nobody else
+        writes to (tests compare listings), a file system that is full after
+        a few files, and a block device that everybody may open."""
         sh("mount", "--make-rprivate", "/")
+        for directory in ("/tmp", "/dev/shm"):
+            sh("mount", "-t", "tmpfs", "-o", "mode=1777", "tmpfs", directory)
+        os.mkdir(self.dir + "/small")
+        sh("mount", "-t", "tmpfs", "-o", f"size=64k,nr_inodes=8,mode=0755,uid={self.owner}", "tmpfs", self.dir + "/small")
         with open(self.dir + "/resolv.conf", "w") as f:
             f.write("nameserver 203.0.113.53\noptions timeout:2 attempts:2\n")
         sh("mount", "--bind", self.dir + "/resolv.conf", os.path.realpath("/etc/resolv.conf"))
         with open("/etc/passwd") as f, open(self.dir + "/passwd", "w") as whole:
             whole.write(f.read() + f"srt-test:x:{USER_ID}:{USER_ID}::{self.dir}:/bin/sh\n")
         sh("mount", "--bind", self.dir + "/passwd", "/etc/passwd")
+        sh("mount", "-t", "tmpfs", "tmpfs", self.dir + "/ssh", "-o", "mode=0755")
+        sh("mknod", "-m", "666", self.dir + "/ssh/block", "b", "7", "0")  # a loop device
         if os.path.exists("/dev/fuse"):
-            sh("mount", "-t", "tmpfs", "tmpfs", self.dir + "/ssh", "-o", "mode=0755")
             sh("mknod", "-m", "666", self.dir + "/ssh/fuse", "c", "10", "229")
             sh("mount", "--bind", self.dir + "/ssh/fuse", "/dev/fuse")
             for case in HUNG:  # what waits in one holds up who mounts on it
@@ -279,6 +286,7 @@ class Net:
         with open(path, "w") as f:
             json.dump({"ca": self.dir + "/tls/ca.pem", "ssh_key": self.dir + "/ssh/id",
                        "known_hosts": self.dir + "/ssh/known_hosts", "repo": self.repo,
+                       "small": self.dir + "/small", "block": self.dir + "/ssh/block",
                        "dns_log": self.dir + "/dns.log", "hosts": HOSTS,
                        "hung": {case: f"{self.dir}/{case}/hung" for case in HUNG}}, f)
         for name in ("facts.json", "dns.log"):
@@ -333,8 +341,8 @@ def as_root_or_user(who, command):
                               preexec_fn=die_with_parent).returncode
     finally:
         net.stop()
-        for mount in ("/ssh", *(f"/{case}/hung" for case in HUNG)):
-            subprocess.run(["umount", "-l", net.dir + mount], check=False, stderr=subprocess.DEVNULL)
+        for part in ("ssh", "small", *(f"{case}/hung" for case in HUNG)):
+            subprocess.run(["umount", "-l", f"{net.dir}/{part}"], check=False, stderr=subprocess.DEVNULL)
         if not os.environ.get("SRT_TEST_KEEP"):
             shutil.rmtree(stage, ignore_errors=True)
 

@@ -21,6 +21,7 @@
 
 #ifndef RENAME_NOREPLACE
 # define RENAME_NOREPLACE 1
+# define RENAME_EXCHANGE  2
 #endif
 
 /* One name on the host. */
@@ -239,13 +240,14 @@ static bool is_shut(const struct name *n)
 static int check_rename(const struct name *from, const struct name *to,
                         int flags)
 {
+    bool exchange = (flags & RENAME_EXCHANGE) != 0;
     int err;
 
     if (is_shut(from) || is_shut(to))
         return EACCES;
     if (!from->exists)
         return from->why_not;
-    if (!to->exists && to->why_not != ENOENT)
+    if (!to->exists && (exchange || to->why_not != ENOENT))
         return to->why_not;
     if (to->exists && (flags & RENAME_NOREPLACE) != 0)
         return EEXIST;
@@ -259,7 +261,7 @@ static int check_rename(const struct name *from, const struct name *to,
     if (!to->exists)
         return may_change_dir(to);
     err = may_delete(to);
-    if (err != 0)
+    if (err != 0 || exchange)
         return err;
     if (S_ISDIR(from->st.st_mode) && !S_ISDIR(to->st.st_mode))
         return ENOTDIR;
@@ -352,16 +354,20 @@ static bool names_directory(const struct channel_msg *m)
     return n > 1 && requested[n - 1] == '/';
 }
 
+/* One of the two names lies in the other.  Over a directory that holds it a
+ * name may not move either, but that is ENOTEMPTY. */
 static bool moves_into_itself(const struct channel_msg *m)
 {
     char from[SRT_PATH_MAX];
     char to[SRT_PATH_MAX];
+    bool exchange = (m->flags & RENAME_EXCHANGE) != 0;
 
     return srt_path_join(channel_msg_text(m, 0), channel_msg_text(m, 1), from,
                          sizeof(from)) &&
            srt_path_join(channel_msg_text(m, 2), channel_msg_text(m, 3), to,
                          sizeof(to)) &&
-           strcmp(from, to) != 0 && srt_path_under(to, from);
+           strcmp(from, to) != 0 &&
+           (srt_path_under(to, from) || (exchange && srt_path_under(from, to)));
 }
 
 /* The parent inside and outside must be the same object: private mounts and a

@@ -74,21 +74,23 @@ static bool keeps_its_name(const struct policy_place *place,
            place->list == POLICY_LIST_DENY_WRITE;
 }
 
-static void add_pins(struct plan *p, struct srt_arena *arena,
-                     const struct policy *policy, const char *path)
+/* The directory dir, and those above it, for what `rule` keeps below. */
+static void add_pins(struct plan *p, const struct policy *policy,
+                     const char *dir, const char *rule)
 {
     char parent[SRT_PATH_MAX];
     char at[SRT_PATH_MAX];
 
-    (void)srt_path_clean(path, at, sizeof(at));
-    while (srt_path_split(at, parent, sizeof(parent)) != NULL &&
-           strcmp(parent, "/") != 0) {
-        struct plan_region pin = {.dir = true, .pinned = true};
+    (void)srt_path_clean(dir, at, sizeof(at));
+    while (strcmp(at, "/") != 0) {
+        const char *unused;
+        struct plan_region pin = {.rule = rule, .dir = true, .pinned = true};
 
-        pin.access = access_of(policy, parent, &pin.rule);
-        if (pin.access != PLAN_WRITABLE)
+        pin.access = access_of(policy, at, &unused);
+        if (pin.access != PLAN_WRITABLE ||
+            srt_path_split(at, parent, sizeof(parent)) == NULL)
             break;
-        pin.path = srt_arena_strdup(arena, parent);
+        pin.path = srt_arena_strdup(&p->arena, at);
         add_region(p, &pin);
         memcpy(at, parent, sizeof(at));
     }
@@ -100,13 +102,18 @@ static void collect(struct plan *p, const struct policy *policy)
         const struct policy_place *place = &policy->places[i];
         struct plan_region r = {.path = place->path,
                                 .dir = place->kind == POLICY_KIND_DIR};
+        char parent[SRT_PATH_MAX];
 
-        if (place->kind == POLICY_KIND_ABSENT)
+        if (place->kind == POLICY_KIND_ABSENT) {
+            if (place->way != NULL)
+                add_pins(p, policy, place->way, place->rule);
             continue;
+        }
         r.access = access_of(policy, place->path, &r.rule);
         add_region(p, &r);
-        if (keeps_its_name(place, r.access))
-            add_pins(p, &p->arena, policy, place->path);
+        if (keeps_its_name(place, r.access) &&
+            srt_path_split(place->path, parent, sizeof(parent)) != NULL)
+            add_pins(p, policy, parent, r.rule);
     }
 }
 

@@ -125,9 +125,10 @@ static void grant_fd(struct grants *g, int fd)
 {
     struct stat st;
 
-    /* Only what has a path can be reopened: files and FIFOs of the host. */
+    /* Only what has a path can be reopened: files, FIFOs, terminals and other
+     * character devices of the host. */
     if (!launcher_streams_writable(fd) || fstat(fd, &st) != 0 ||
-        !(S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode)))
+        !(S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)))
         return;
     g->fds = srt_xreallocarray(g->fds, g->nfds + 1, sizeof(g->fds[0]));
     g->fds[g->nfds++] = fd;

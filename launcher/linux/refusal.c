@@ -45,6 +45,7 @@ static struct policy_decision decide(const struct session *s,
                                      const struct channel_msg *m,
                                      const char *path, const char *path2)
 {
+    const struct plan_region *keeper = NULL;
     struct policy_decision d;
 
     if (m->op == EVENTS_OP_SYSCALL)
@@ -60,13 +61,19 @@ static struct policy_decision decide(const struct session *s,
         d = policy_decide_write(s->policy->image, path2);
     if (d.verdict == POLICY_DENY)
         return d;
-    /* The path itself is writable: something below it must keep its place. */
-    for (size_t i = 0; i < s->plan->nregions; i++)
-        if (srt_path_under(s->plan->regions[i].path, path) &&
-            !s->plan->regions[i].pinned)
-            return (struct policy_decision){
-                POLICY_DENY, s->plan->regions[i].rule,
-                "a protected or denied path lies below it"};
+    /* The path itself is writable: something below it must keep its place, or
+     * may not come into being there (then only pins are on its way). */
+    for (size_t i = 0; i < s->plan->nregions; i++) {
+        const struct plan_region *r = &s->plan->regions[i];
+
+        if (srt_path_under(r->path, path) &&
+            (keeper == NULL || (keeper->pinned && !r->pinned)))
+            keeper = r;
+    }
+    if (keeper != NULL)
+        return (struct policy_decision){
+            POLICY_DENY, keeper->rule,
+            "a protected or denied path lies below it"};
     return (struct policy_decision){POLICY_DENY, "builtin:mounts",
                                     "srt has a mount on or below it"};
 }

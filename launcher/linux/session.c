@@ -483,6 +483,15 @@ static enum srt_rc start_watching(struct session *s, struct srt_err *err)
     return rc;
 }
 
+/* Does a denyWrite entry name what is not there? */
+static bool denies_absent(const struct policy *p)
+{
+    for (size_t i = 0; i < p->nplaces; i++)
+        if (p->places[i].kind == POLICY_KIND_ABSENT)
+            return true;
+    return false;
+}
+
 static void tell_start(struct session *s)
 {
     const struct prepare *p = &s->priv->p;
@@ -506,6 +515,9 @@ static void tell_start(struct session *s)
     layers[n] = NULL;
     if (s->in->settings->protect != POLICY_PROTECT_NONE)
         weak[w++] = "protect: only names that exist at start are protected";
+    if (denies_absent(s->policy))
+        weak[w++] = "denyWrite: what does not exist at start is refused by its "
+                    "name only";
     if (full && !p->fuse)
         weak[w++] = "no FUSE: opens for reading are notified one by one";
     if (s->in->shim_path == NULL)

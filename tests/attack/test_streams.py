@@ -1,7 +1,9 @@
 """A5 49: what comes in on descriptors 0 to 2 gives nothing that the policy does not."""
 import os
+import pty
 import socket
 import subprocess
+import tty
 
 import pytest
 
@@ -110,15 +112,126 @@ os.fchmod(fd, 0o600); os.utime(fd); print('own')
     assert os.listxattr(path) == []
 
 
-def test_descriptor_forms_race(srt, tmp_path):
+@pytest.mark.parametrize("call", ["fchmod", "futimens", "fsetxattr"])
+def test_descriptor_forms_race(srt, tmp_path, call):
     """A second thread swaps the descriptor between judging and acting."""
     path = tmp_path / "in"
     path.write_text("x")
     path.chmod(0o644)
+    os.utime(path, (5, 5))
     with open(path, "rb") as f:
-        done = run(srt, [helper("fd_race"), "20000"], stdin=f)
-    assert path.stat().st_mode & 0o777 == 0o644, done
-    assert done.returncode == 0 and b"rounds" in done.stdout, done
+        done = run(srt, [helper("fd_race"), call, "8000"], stdin=f)
+    st = path.stat()
+    assert st.st_mode & 0o777 == 0o644 and st.st_mtime == 5 and os.listxattr(path) == [], done
+    assert done.returncode == 0 and b"rounds, some allowed" in done.stdout, done
+
+
+REOPEN = """
+import os, sys
+def what(f):
+    try: f(); return 0
+    except OSError as e: return e.errno
+for path in sys.argv[2:]:
+    for flags in (os.O_WRONLY, os.O_RDWR, os.O_WRONLY | os.O_APPEND, os.O_WRONLY | os.O_TRUNC):
+        def write():
+            fd = os.open(path, flags | os.O_NONBLOCK)
+            os.write(fd, b'bad')
+        print(path, what(write))
+fd = int(sys.argv[1])
+print('read', os.read(fd, 100) if fd == 0 else what(lambda: os.write(fd, b'output')))
+"""
+SPELLINGS = ("/proc/self/fd/{}", "/dev/fd/{}", "/proc/thread-self/fd/{}")
+
+
+def reopen(srt, fd, policy=None, **streams):
+    """Try to open the stream `fd` of the command for writing, in every spelling."""
+    spellings = [p.format(fd) for p in SPELLINGS] + (["/dev/stdin"] if fd == 0 else ["/dev/stdout"])
+    r = srt.run(["/usr/bin/python3", "-c", REOPEN, str(fd), *spellings], policy, **streams)
+    *tries, last = r.out.splitlines()
+    return r, [int(line.split()[1]) for line in tries], last
+
+
+def test_fifo_open_for_reading_is_not_written(srt, tmp_path):
+    """A FIFO of the host: its other reader gets nothing from inside, and each try is one event."""
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    both = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    os.write(both, b"through")
+    with open(path, "rb") as f:
+        r, errnos, last = reopen(srt, 0, stdin=f)
+    assert last == "read b'through'" and len(errnos) == 16 and set(errnos) <= {13, 30}, r
+    assert r.count(target=str(path)) == 16, r
+    with pytest.raises(BlockingIOError):
+        os.read(both, 1)
+    os.close(both)
+
+
+def test_fifo_open_for_writing_is_written(srt, tmp_path):
+    """The twin, on descriptor 2 since 0 and 1 are the test's: what was handed in for writing."""
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    both = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    done = subprocess.run(srt.command(["/usr/bin/python3", "-c", "import os\nfor p in ('/proc/self/fd/2', '/dev/stderr'): os.write(os.open(p, os.O_WRONLY), b'w')\nos.write(2, b'w')"]),
+                          stderr=both, stdin=subprocess.DEVNULL, env=srt.environment(None), check=False, timeout=30)
+    assert done.returncode == 0 and os.read(both, 100) == b"www", done
+    os.close(both)
+
+
+def test_fifo_of_a_writable_root(srt, project):
+    """What the policy lets be written may be written by this way too."""
+    path = project / "fifo"
+    os.mkfifo(path)
+    both = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    os.write(both, b"through")
+    with open(path, "rb") as f:
+        r, errnos, _ = reopen(srt, 0, {"filesystem": {"allowWrite": [str(project)]}}, stdin=f)
+    assert set(errnos) == {0} and not r.violations, r
+    os.close(both)
+
+
+def test_terminal_on_all_three(srt):
+    """A pty works: read, written, opened again by its names, and stays what it is."""
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    mode = os.fstat(slave).st_mode
+    code = """
+import os, sys
+print(os.isatty(0), os.isatty(1), os.isatty(2), os.read(0, 2) == b'in')
+for p in ('/proc/self/fd/0', '/dev/stdout', '/dev/tty'):
+    try: os.write(os.open(p, os.O_WRONLY | os.O_NOCTTY), b'again ')
+    except OSError as e: os.write(1, b'E%d ' % e.errno)
+for f in (lambda: os.fchmod(0, 0o666), lambda: os.fchown(0, os.getuid(), os.getgid())):
+    try: f(); print('changed')
+    except OSError as e: print('kept')
+"""
+    os.write(master, b"in")
+    done = subprocess.run(["setsid", "-c", *srt.command(["/usr/bin/python3", "-c", code], options=["--quiet"])], stdin=slave,
+                          stdout=slave, stderr=slave, env=srt.environment(None), check=False, timeout=30)
+    text = os.read(master, 4096).decode()
+    assert done.returncode == 0 and "True True True True" in text and text.count("again") == 3, (done, text)
+    assert "changed" not in text and os.fstat(slave).st_mode == mode, text
+    os.close(master)
+    os.close(slave)
+
+
+def test_null_device_as_output(srt):
+    """A character device that is open for writing is one by its names, too."""
+    with open("/dev/null", "wb") as null:
+        done = run(srt, ["sh", "-c", "echo a > /dev/stdout && echo b > /proc/self/fd/1 && echo c > /dev/null"], stdout=null,
+                   stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done
+
+
+@pytest.mark.parametrize("fd", [0, 1, 2])
+def test_block_device_is_an_error(srt, net, fd):
+    """A loop device of the test machine: read, written or as standard error, srt does not start."""
+    device = os.open(net["block"], os.O_RDONLY if fd == 0 else os.O_WRONLY)
+    streams = {0: {"stdin": device}, 1: {"stdout": device, "stderr": subprocess.PIPE}, 2: {"stderr": device, "stdout": subprocess.PIPE}}[fd]
+    done = subprocess.run(srt.command(["sh", "-c", "echo ran > $TMPDIR/x; echo ran"]), check=False, timeout=30,
+                          env=srt.environment(None), **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams})
+    os.close(device)
+    assert done.returncode == 125 and b"ran" not in (done.stdout or b""), done
+    assert fd == 2 or b"block device" in done.stderr, done
 
 
 def test_working_directory_holds_nothing_from_before(srt, tmp_path, project):

@@ -1,6 +1,7 @@
 /*
- * path_flip CALL ALLOWED DENIED ROUNDS: one thread calls chmod, utimes, chown or
- * setxattr by a path that another turns from ALLOWED into DENIED and back.
+ * path_flip CALL ALLOWED DENIED ROUNDS: one thread calls chmod, utimes, chown,
+ * setxattr, or renames (to ALLOWED.moved and back, or over it) by a path that
+ * another turns from ALLOWED into DENIED and back.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -25,6 +26,31 @@ static void *flip(void *unused)
     return NULL;
 }
 
+/* Whatever of the two moved goes back where it was. */
+static int move(const char *p)
+{
+    char moved[sizeof(path) + 8];
+    int rc;
+
+    (void)snprintf(moved, sizeof(moved), "%s.moved", words[0]);
+    rc = rename(p, moved);
+    (void)rename(moved, words[0]);
+    return rc;
+}
+
+/* A name over one of the two; there is always one to move again. */
+static int move_over(const char *p)
+{
+    char spare[sizeof(path) + 8];
+    FILE *f;
+
+    (void)snprintf(spare, sizeof(spare), "%s.spare", words[0]);
+    f = fopen(spare, "we");
+    if (f != NULL)
+        (void)fclose(f);
+    return rename(spare, p);
+}
+
 static int act(const char *call, const char *p)
 {
     const struct timeval times[2] = {{9, 0}, {9, 0}};
@@ -35,6 +61,10 @@ static int act(const char *call, const char *p)
         return utimes(p, times);
     if (strcmp(call, "chown") == 0)
         return chown(p, getuid(), getgid());
+    if (strcmp(call, "move") == 0)
+        return move(p);
+    if (strcmp(call, "move-over") == 0)
+        return move_over(p);
     return setxattr(p, "user.x", "y", 1, 0);
 }
 

@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 
+import pytest
+
 CALLS = r"""
 import errno, json, os, stat, sys
 base = sys.argv[1]
@@ -106,3 +108,44 @@ def test_errno_table(srt, tmp_path):
     assert not wrong, f"{len(wrong)} of {len(ours)}\n" + "\n".join(wrong)
     assert repeats == 0 and len(ours) > 300
     subprocess.run(["chmod", "-R", "u+rwx", str(tmp_path)], check=True)
+
+
+FAILING = """
+import errno, os, sys
+def what(f):
+    try: f(); return 'ok'
+    except OSError as e: return errno.errorcode[e.errno]
+def create(p): os.close(os.open(p, os.O_CREAT | os.O_WRONLY))
+def exclusive(p): os.close(os.open(p, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+def append(p): os.close(os.open(p, os.O_APPEND | os.O_WRONLY))
+for call in (lambda: append('absent'), lambda: create('no/such'), lambda: os.mkdir('no/such'), lambda: os.unlink('absent'),
+             lambda: os.rename('absent', 'other'), lambda: os.link('absent', 'other'), lambda: os.truncate('absent', 0),
+             lambda: os.chmod('absent', 0o600), lambda: os.utime('absent'), lambda: os.symlink('x', 'no/such')):
+    print(what(call), 'ENOENT')
+for call in (lambda: create('file/x'), lambda: os.mkdir('file/x'), lambda: os.unlink('file/x'), lambda: os.rmdir('file'),
+             lambda: os.rename('sub', 'file'), lambda: os.chmod('file/x', 0o600)):
+    print(what(call), 'ENOTDIR')
+for call in (lambda: exclusive('file'), lambda: os.mkdir('sub'), lambda: os.mkdir('file'), lambda: os.symlink('x', 'file'),
+             lambda: os.link('file', 'sub'), lambda: os.mkfifo('file')):
+    print(what(call), 'EEXIST')
+full = sys.argv[1]
+for i in range(100):
+    if what(lambda: exclusive(f'{full}/{i}')) == 'ENOSPC': break
+for call in (lambda: create(full + '/x'), lambda: os.mkdir(full + '/x'), lambda: os.symlink('x' * 200, full + '/x')):
+    print(what(call), 'ENOSPC')
+for name in os.listdir(full): os.unlink(full + '/' + name)
+for call in (lambda: create(full + '/x'), lambda: os.unlink(full + '/x'), lambda: create('made'), lambda: os.mkdir('dir'),
+             lambda: os.rename('made', 'dir/made'), lambda: os.chmod('dir/made', 0o600)):
+    print(what(call), 'ok')
+print(what(lambda: create('../outside/x')), 'EROFS')
+"""
+
+
+@pytest.mark.parametrize("fuse", [True, False], ids=["fuse", "plain"])
+def test_allowed_calls_that_the_host_fails(srt, net, project, tmp_path, fuse):
+    """Design 7.10: what the policy allows and the host then fails is no event."""
+    policy = {"filesystem": {"allowWrite": [str(project), net["small"]], "denyRead": [str(tmp_path / "secret")]}}
+    r = srt.run(["/usr/bin/python3", "-c", FAILING, net["small"]], policy, cwd=str(project), env={} if fuse else {"SRT_TEST_NO_FUSE": "1"})
+    pairs = [line.split() for line in r.out.splitlines()]
+    assert len(pairs) == 32 and all(got == want for got, want in pairs), r
+    r.only(op="file-create", target=str(tmp_path / "outside/x"))

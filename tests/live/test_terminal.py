@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from conftest import SRT, kill_quietly, need, processes_with, wait_until
+from conftest import SRT, kill_quietly, need, processes_with, supervisor_of, wait_until
 
 
 class Terminal:
@@ -278,6 +278,31 @@ def test_killed_launcher_takes_the_tree_along(srt, tmp_path):
     assert not [n for n in after - before if "srt" in n and n != "srt"], after - before
 
 
+def test_killed_launcher_leaves_nothing(srt, tmp_path, project):
+    """No file where programs leave files, no mount, no network namespace."""
+    for name in ("home", "run"):
+        (tmp_path / name).mkdir()
+    env = {"HOME": str(tmp_path / "home"), "XDG_RUNTIME_DIR": str(tmp_path / "run")}
+
+    def things():
+        seen = [os.path.join(d, f) for top in ("/tmp", "/dev/shm", str(tmp_path)) for d, dirs, files in os.walk(top)
+                for f in dirs + files if not d.startswith(srt.dir)]
+        with open("/proc/self/mountinfo", encoding="utf-8") as f:
+            mounts = f.read().splitlines()
+        return sorted(seen), mounts, subprocess.run(["ip", "netns"], capture_output=True, text=True, check=True).stdout
+
+    policy = {"filesystem": {"denyRead": [str(tmp_path / "secret")], "allowWrite": [str(project)], "denyWrite": [str(project / "absent")]},
+              "network": {"allowedDomains": ["a.test"]}}
+    before = things()
+    p = srt.start(["sh", "-c", "echo x > $TMPDIR/x; echo x > /dev/shm/x; echo ready; exec sleep 1004"], policy, env=env,
+                  cwd=str(project), stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+    assert p.stdout.readline() == "ready\n"
+    p.kill()
+    p.wait(5)
+    wait_until(lambda: not processes_with("sleep\x001004"), 1.0, "the end of the tree within a second")
+    assert things() == before
+
+
 @pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGSTOP])
 def test_without_the_supervisor_nothing_is_granted(srt, project, stop):
     """The supervisor killed or stopped: what is refused stays refused."""
@@ -290,10 +315,8 @@ def test_without_the_supervisor_nothing_is_granted(srt, project, stop):
     p = srt.start(["/usr/bin/python3", "-c", code, marker], {"filesystem": {"allowWrite": [str(project)]}},
                   stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
     assert p.stdout.readline() == "ready\n"
-    children = open(f"/proc/{p.pid}/task/{p.pid}/children", encoding="ascii").read().split()
-    supervisor = [int(c) for c in children if os.path.basename(os.readlink(f"/proc/{c}/exe")) == "srt"]
-    assert len(supervisor) == 1, children
-    os.kill(supervisor[0], stop)
+    supervisor = supervisor_of(p.pid)
+    os.kill(supervisor, stop)
     time.sleep(0.5)
     p.terminate()
     time.sleep(0.2)
@@ -302,7 +325,7 @@ def test_without_the_supervisor_nothing_is_granted(srt, project, stop):
         try:
             p.wait(5)
         except subprocess.TimeoutExpired:
-            os.kill(supervisor[0], signal.SIGCONT)
+            os.kill(supervisor, signal.SIGCONT)
     p.wait(10)
     assert not os.path.exists(project / "../outside/new")
     wait_until(lambda: not processes_with(marker), 5, "the end of the tree")

@@ -301,9 +301,10 @@ static bool leads_to_own_stream(const struct subject *a)
     if (faccessat(a->at.parent, path, F_OK, 0) != 0)
         return false;
     fd = openat(a->at.parent, a->at.name, O_PATH | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) != 0)
+    if (fd < 0 || fstat(fd, &st) != 0 || fstatfs(fd, &fs) != 0)
         return true; /* the kernel says why */
-    if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+    if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) &&
+        !(S_ISFIFO(st.st_mode) && fs.f_type != PIPEFS_MAGIC))
         return true;
     srt_fd_close(&fd);
     fd = openat(a->at.parent, path, O_RDONLY | O_CLOEXEC);

@@ -198,7 +198,7 @@ static size_t find_class(const char *class)
 static struct policy_decision decide(enum policy_verdict verdict,
                                      const char *rule, const char *reason)
 {
-    return (struct policy_decision){verdict, rule, reason};
+    return (struct policy_decision){verdict, rule, reason, POLICY_BY_OTHER};
 }
 
 static struct policy_decision refuse_by(const struct policy_image *img,

@@ -20,11 +20,20 @@ struct policy_image; /* begins with a magic, a version and its length */
 
 enum policy_verdict { POLICY_DENY = 0, POLICY_ALLOW = 1 };
 
+/* What kind of thing decided, for whoever answers differently by it. */
+enum policy_by {
+    POLICY_BY_OTHER = 0, /* built-ins, network entries, nothing that matched */
+    POLICY_BY_DENY_READ,
+    POLICY_BY_DENY_WRITE,
+    POLICY_BY_PROTECT, /* a protected name */
+};
+
 struct policy_decision {
     enum policy_verdict verdict;
     const char *rule;   /* "/filesystem/denyRead/2", "/network/allowedDomains",
                            "builtin:NAME", "option:--allow-write/0" */
     const char *reason; /* one sentence, no full stop */
+    enum policy_by by;
 };
 
 /* Bytes that may be an image: checks magic, version, length and every offset,

@@ -121,7 +121,7 @@ static void scan(const struct policy_image *img, const char *path,
 static struct policy_decision decide(enum policy_verdict verdict,
                                      const char *rule, const char *reason)
 {
-    return (struct policy_decision){verdict, rule, reason};
+    return (struct policy_decision){verdict, rule, reason, POLICY_BY_OTHER};
 }
 
 static struct policy_decision decide_by(const struct policy_image *img,
@@ -129,7 +129,16 @@ static struct policy_decision decide_by(const struct policy_image *img,
                                         const struct policy_match *m,
                                         const char *reason)
 {
-    return decide(verdict, policy_image_text(img, m->rule->pointer), reason);
+    static const enum policy_by kinds[POLICY_RULE_KINDS] = {
+        [POLICY_LIST_DENY_READ] = POLICY_BY_DENY_READ,
+        [POLICY_LIST_DENY_WRITE] = POLICY_BY_DENY_WRITE,
+        [POLICY_RULE_PROTECT] = POLICY_BY_PROTECT,
+    };
+    struct policy_decision d = decide(
+        verdict, policy_image_text(img, m->rule->pointer), reason);
+
+    d.by = kinds[m->rule->list];
+    return d;
 }
 
 static bool has_no_rules(const struct policy_image *img)

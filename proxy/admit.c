@@ -43,7 +43,7 @@ static struct policy_decision judge_lead(const struct proxy *p,
         is_own(p, a) && decide_own(p, a, port).verdict == POLICY_DENY)
         return (struct policy_decision){
             POLICY_DENY, "builtin:own-address",
-            "resolved to an address of this host itself"};
+            "resolved to an address of this host itself", POLICY_BY_OTHER};
     return d;
 }
 

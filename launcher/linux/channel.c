@@ -25,6 +25,16 @@ bool channel_msg_add(struct channel_msg *m, const char *text)
     return true;
 }
 
+void channel_msg_skip_to(struct channel_msg *m, size_t i)
+{
+    size_t n = 0;
+
+    for (uint32_t at = 0; at < m->text_len; at++)
+        n += m->bytes[at] == '\0';
+    while (n++ < i && channel_msg_add(m, ""))
+        ;
+}
+
 const char *channel_msg_text(const struct channel_msg *m, size_t i)
 {
     const char *at = m->bytes;

@@ -21,7 +21,7 @@
 
 enum channel_type {
     /* supervisor -> launcher, while starting */
-    CHANNEL_FAILED = 1, /* text[0]: why; the supervisor ends */
+    CHANNEL_FAILED = 1, /* why; the supervisor ends */
     CHANNEL_SOCKETS,    /* fds, in the order of enum channel_socket */
     CHANNEL_MASK,       /* fds[0]: /dev/fuse of the mounted mask superblock */
     CHANNEL_NAMESPACES, /* fds: user, mount (for masking again) */
@@ -31,7 +31,7 @@ enum channel_type {
     CHANNEL_CONNECT, /* a TCP connect to judge (and dial if blocking) */
     CHANNEL_CANCEL,  /* the caller gave up or died: forget slot */
     CHANNEL_TUNNEL,  /* fds[0]: the accepted end; slot as in CONNECT */
-    CHANNEL_WARNING, /* text[0] */
+    CHANNEL_WARNING,
     /* launcher -> supervisor */
     CHANNEL_MASK_SERVED, /* the mask thread answers requests from now on */
     CHANNEL_ANSWER,      /* error: the errno for the refused call */
@@ -60,11 +60,24 @@ enum channel_check {
     CHANNEL_CHECK_REMOVE, /* unlink, rmdir (AT_REMOVEDIR in flags) */
     CHANNEL_CHECK_RENAME,
     CHANNEL_CHECK_LINK,
-    CHANNEL_CHECK_META,  /* chmod, chown, utimens, setflags */
-    CHANNEL_CHECK_XATTR, /* the attribute's name is text[3] */
+    CHANNEL_CHECK_META, /* chmod, chown, utimens, setflags */
+    CHANNEL_CHECK_XATTR,
 };
 
-enum { CHANNEL_TEXTS = 5, CHANNEL_TEXT_BYTES = 4 * 4096 };
+/* The strings of a message, by their place. */
+enum channel_text {
+    CHANNEL_TEXT = 0, /* of FAILED and WARNING: all there is */
+    CHANNEL_DIR = 0,  /* of REFUSED: a parent directory; "": there is none */
+    CHANNEL_NAME,     /* in it, or the whole target */
+    CHANNEL_DIR2,
+    CHANNEL_NAME2, /* or the attribute's name */
+    CHANNEL_REQUESTED,
+    CHANNEL_RULE, /* the decision that refuses: policy_decision */
+    CHANNEL_REASON,
+    CHANNEL_TEXTS
+};
+
+enum { CHANNEL_TEXT_BYTES = 5 * 4096 };
 
 union channel_addr {
     struct sockaddr sa;
@@ -83,12 +96,13 @@ struct channel_msg {
     int32_t check; /* enum channel_check */
     int32_t flags; /* open, rename or AT_ flags of the call */
     int32_t nonblocking;
+    int32_t second; /* of two names, it is the second that is refused */
     uint16_t port[2];
-    uint64_t dev, ino; /* of the parent directory in text[0]; 0: a mask is
+    uint64_t dev, ino; /* of the first parent directory; 0: a mask is
                           there, and what lies behind it is meant */
     union channel_addr addr;
-    /* Strings, each NUL-terminated in `bytes`, in this order; absent: "".
-     * REFUSED: parent dir, name, second parent, second name, as requested. */
+    /* Strings, each NUL-terminated in `bytes`, in the order of enum
+     * channel_text; absent: "". */
     uint32_t text_len; /* bytes used */
     char bytes[CHANNEL_TEXT_BYTES + CHANNEL_TEXTS];
 };
@@ -98,6 +112,8 @@ void channel_msg_init(struct channel_msg *m, enum channel_type type,
                       uint32_t slot, uint64_t generation);
 /* Append the next string.  False: it does not fit. */
 bool channel_msg_add(struct channel_msg *m, const char *text);
+/* Append "" until string i is the next. */
+void channel_msg_skip_to(struct channel_msg *m, size_t i);
 /* String i, "" when absent. */
 const char *channel_msg_text(const struct channel_msg *m, size_t i);
 

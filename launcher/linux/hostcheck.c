@@ -348,7 +348,7 @@ static int check_xattr(const struct name *n, const char *attribute, int nr)
 /* Does the program's path end in a slash?  Then it must be a directory's. */
 static bool names_directory(const struct channel_msg *m)
 {
-    const char *requested = channel_msg_text(m, 4);
+    const char *requested = channel_msg_text(m, CHANNEL_REQUESTED);
     size_t n = strlen(requested);
 
     return n > 1 && requested[n - 1] == '/';
@@ -362,10 +362,11 @@ static bool moves_into_itself(const struct channel_msg *m)
     char to[SRT_PATH_MAX];
     bool exchange = (m->flags & RENAME_EXCHANGE) != 0;
 
-    return srt_path_join(channel_msg_text(m, 0), channel_msg_text(m, 1), from,
+    return srt_path_join(channel_msg_text(m, CHANNEL_DIR),
+                         channel_msg_text(m, CHANNEL_NAME), from,
                          sizeof(from)) &&
-           srt_path_join(channel_msg_text(m, 2), channel_msg_text(m, 3), to,
-                         sizeof(to)) &&
+           srt_path_join(channel_msg_text(m, CHANNEL_DIR2),
+                         channel_msg_text(m, CHANNEL_NAME2), to, sizeof(to)) &&
            strcmp(from, to) != 0 &&
            (srt_path_under(to, from) || (exchange && srt_path_under(from, to)));
 }
@@ -401,7 +402,7 @@ static int check(const struct channel_msg *m, const struct name *a,
     case CHANNEL_CHECK_META:
         return check_meta(a, m->nr);
     case CHANNEL_CHECK_XATTR:
-        return check_xattr(a, channel_msg_text(m, 3), m->nr);
+        return check_xattr(a, channel_msg_text(m, CHANNEL_NAME2), m->nr);
     case CHANNEL_CHECK_NONE:
         break;
     }
@@ -417,9 +418,11 @@ enum hostcheck_answer hostcheck_write(const struct channel_msg *m,
 
     if (m->check == CHANNEL_CHECK_NONE)
         return HOSTCHECK_WOULD_PASS;
-    err = open_name(channel_msg_text(m, 0), channel_msg_text(m, 1), &a);
-    if (err == 0 && channel_msg_text(m, 2)[0] != '\0')
-        err = open_name(channel_msg_text(m, 2), channel_msg_text(m, 3), &b);
+    err = open_name(channel_msg_text(m, CHANNEL_DIR),
+                    channel_msg_text(m, CHANNEL_NAME), &a);
+    if (err == 0 && channel_msg_text(m, CHANNEL_DIR2)[0] != '\0')
+        err = open_name(channel_msg_text(m, CHANNEL_DIR2),
+                        channel_msg_text(m, CHANNEL_NAME2), &b);
     if (err == 0 && !same_parent(m, &a))
         return HOSTCHECK_UNKNOWN;
     if (err == 0)

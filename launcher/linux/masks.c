@@ -35,7 +35,7 @@
 #include "launcher/linux/crew.h"
 #include "launcher/linux/masks_parts.h"
 #include "launcher/linux/process.h"
-#include "policy/suggest.h"
+#include "launcher/linux/tell.h"
 
 /* Not in Debian 12's header. */
 #define OP_STATX 52u
@@ -65,7 +65,6 @@ struct job {
     struct job *next;
     uint64_t unique;
     atomic_bool over; /* answered already: whoever asked was interrupted */
-    struct events_process process;
     struct masks_asked asked;
     _Alignas(8) char request[REQUEST_BYTES];
 };
@@ -99,7 +98,7 @@ static void record(struct job *j, pid_t tid, const struct masks_node *node,
     const struct policy_image *image = j->masks->session->policy->image;
     const struct masks_asked *a = &j->asked;
     struct policy_decision d = policy_decide_read(image, a->target);
-    SRT_AUTO_BUF struct srt_buf hint = {0}, change = {0};
+    const bool link = leads_to_allowed(image, a->target);
     struct events_violation v = {.op = a->op,
                                  .source = EVENTS_SOURCE_MASK,
                                  .target = a->target,
@@ -114,18 +113,11 @@ static void record(struct job *j, pid_t tid, const struct masks_node *node,
         d = policy_decide_read(image, node->path);
         d.verdict = POLICY_DENY;
     }
-    if (leads_to_allowed(image, a->target))
-        srt_buf_add_str(&hint, "the way leads through a symlink in a denied "
-                               "directory; use the real path");
-    else
-        policy_suggest(image, POLICY_SUBJECT_READ, a->target, &d, &hint,
-                       &change);
-    v.rule = d.rule;
-    v.reason = d.reason;
-    v.hint = hint.len > 0 ? srt_buf_str(&hint) : NULL;
-    v.change = change.len > 0 ? srt_buf_str(&change) : NULL;
-    process_describe(tid, &j->process);
-    events_store_violation(j->masks->session->events, &v, &j->process);
+    if (link)
+        v.hint = "the way leads through a symlink in a denied directory; use "
+                 "the real path";
+    tell_violation(j->masks->session, &v, &d, POLICY_SUBJECT_READ,
+                   link ? NULL : a->target, tid);
 }
 
 /* Refuse `path`: the errno, after the event if there is one. */

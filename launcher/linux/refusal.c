@@ -11,8 +11,7 @@
 #include "launcher/linux/crew.h"
 #include "launcher/linux/filter.h"
 #include "launcher/linux/hostcheck.h"
-#include "launcher/linux/process.h"
-#include "policy/suggest.h"
+#include "launcher/linux/tell.h"
 
 enum { QUEUE_MAX = 8192, END_WAIT_MS = 500, STACK_BYTES = 512 << 10 };
 
@@ -32,50 +31,16 @@ struct refusal {
 
 /* ---- one job ---- */
 
-static void full_path(const struct channel_msg *m, size_t i, char *out,
-                      size_t size)
+/* The name at text i, as an absolute path, or alone where it has none. */
+static const char *name_of(const struct channel_msg *m, size_t i, char *out,
+                           size_t size)
 {
-    if (!srt_path_join(channel_msg_text(m, i), channel_msg_text(m, i + 1), out,
-                       size))
-        out[0] = '\0';
-}
-
-/* Which rule refuses?  Of two names the first that is refused. */
-static struct policy_decision decide(const struct session *s,
-                                     const struct channel_msg *m,
-                                     const char *path, const char *path2)
-{
-    const struct plan_region *keeper = NULL;
-    struct policy_decision d;
-
-    if (m->op == EVENTS_OP_SYSCALL)
-        return (struct policy_decision){
-            POLICY_DENY, "builtin:syscalls",
-            "this system call is not available inside"};
-    if (m->op == EVENTS_OP_UNIX_CONNECT)
-        return policy_decide_unix(s->policy->image, path);
-    if (m->op == EVENTS_OP_FILE_READ)
-        return policy_decide_read(s->policy->image, path);
-    d = policy_decide_write(s->policy->image, path);
-    if (d.verdict == POLICY_ALLOW && path2[0] != '\0')
-        d = policy_decide_write(s->policy->image, path2);
-    if (d.verdict == POLICY_DENY)
-        return d;
-    /* The path itself is writable: something below it must keep its place, or
-     * may not come into being there (then only pins are on its way). */
-    for (size_t i = 0; i < s->plan->nregions; i++) {
-        const struct plan_region *r = &s->plan->regions[i];
-
-        if (srt_path_under(r->path, path) &&
-            (keeper == NULL || (keeper->pinned && !r->pinned)))
-            keeper = r;
-    }
-    if (keeper != NULL)
-        return (struct policy_decision){
-            POLICY_DENY, keeper->rule,
-            "a protected or denied path lies below it"};
-    return (struct policy_decision){POLICY_DENY, "builtin:mounts",
-                                    "srt has a mount on or below it"};
+    if (channel_msg_text(m, i)[0] == '\0')
+        return channel_msg_text(m, i + 1);
+    return srt_path_join(channel_msg_text(m, i), channel_msg_text(m, i + 1),
+                         out, size)
+               ? out
+               : "";
 }
 
 static enum policy_subject subject_of(const struct channel_msg *m)
@@ -109,47 +74,31 @@ static enum events_op op_of(const struct channel_msg *m, const char *path)
 static void record(struct session *s, const struct channel_msg *m,
                    bool uncertain)
 {
-    char path[SRT_PATH_MAX];
-    char path2[SRT_PATH_MAX] = "";
-    static _Thread_local struct events_process process;
-    struct srt_buf hint = {0};
-    struct srt_buf change = {0};
-    struct policy_decision d;
+    char first[SRT_PATH_MAX];
+    char second[SRT_PATH_MAX];
+    const bool two = channel_msg_text(m, CHANNEL_DIR2)[0] != '\0';
+    const bool named = channel_msg_text(m, CHANNEL_DIR)[0] != '\0';
+    const struct policy_decision d = {
+        .rule = channel_msg_text(m, CHANNEL_RULE),
+        .reason = channel_msg_text(m, CHANNEL_REASON)};
     struct events_violation v = {
         .source = EVENTS_SOURCE_SUPERVISOR,
-        .target = path,
+        .target = name_of(m, CHANNEL_DIR, first, sizeof(first)),
+        .target2 = two ? name_of(m, CHANNEL_DIR2, second, sizeof(second))
+                       : NULL,
         .call = filter_call_name(m->nr),
         .err = m->error,
         .uncertain = uncertain,
     };
 
-    if (m->op == EVENTS_OP_SYSCALL)
-        (void)snprintf(path, sizeof(path), "%s", channel_msg_text(m, 1));
-    else
-        full_path(m, 0, path, sizeof(path));
-    if (channel_msg_text(m, 2)[0] != '\0')
-        full_path(m, 2, path2, sizeof(path2));
-    d = decide(s, m, path, path2);
-    v.op = op_of(m, path);
-    v.rule = d.rule;
-    v.reason = d.reason;
-    v.target2 = path2[0] != '\0' ? path2 : NULL;
-    if (channel_msg_text(m, 4)[0] != '\0')
-        v.requested = channel_msg_text(m, 4);
-    if (m->op != EVENTS_OP_SYSCALL)
-        policy_suggest(s->policy->image, subject_of(m),
-                       policy_decide_write(s->policy->image, path).verdict ==
-                                   POLICY_ALLOW &&
-                               path2[0] != '\0'
-                           ? path2
-                           : path,
-                       &d, &hint, &change);
-    v.hint = hint.len > 0 ? srt_buf_str(&hint) : NULL;
-    v.change = change.len > 0 ? srt_buf_str(&change) : NULL;
-    process_describe(m->tid, &process);
-    events_store_violation(s->events, &v, &process);
-    srt_buf_release(&hint);
-    srt_buf_release(&change);
+    v.op = op_of(m, v.target);
+    if (channel_msg_text(m, CHANNEL_REQUESTED)[0] != '\0')
+        v.requested = channel_msg_text(m, CHANNEL_REQUESTED);
+    tell_violation(s, &v, &d, subject_of(m),
+                   !named           ? NULL
+                   : m->second != 0 ? v.target2
+                                    : v.target,
+                   m->tid);
 }
 
 static void work(struct session *s, const struct channel_msg *m)

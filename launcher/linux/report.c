@@ -14,7 +14,7 @@
 #include "base/path.h"
 #include "launcher/linux/hostcheck.h"
 #include "launcher/linux/process.h"
-#include "policy/suggest.h"
+#include "launcher/linux/tell.h"
 
 /* A program could open connections without end: so many at once, so many
  * reports a second, the rest is closed unread. */
@@ -127,39 +127,28 @@ static void record(struct report *r, const struct connection *c,
                    const struct shim_wire_report *head, const char *path)
 {
     struct session *s = r->session;
-    static struct events_process process;
     const enum events_op op = op_of(head, path);
     bool read = op == EVENTS_OP_FILE_READ;
     struct policy_decision d = read ? policy_decide_read(s->policy->image, path)
                                     : policy_decide_write(s->policy->image,
                                                           path);
-    struct srt_buf hint = {0};
-    struct srt_buf change = {0};
     struct events_violation v = {
         .op = op,
         .source = EVENTS_SOURCE_SHIM,
         .target = path,
         .call = "open",
-        .rule = d.rule,
-        .reason = d.reason,
         .err = head->err,
     };
 
     if (d.verdict == POLICY_ALLOW || is_hosts(op, path))
         return;
-    policy_suggest(s->policy->image,
+    tell_violation(s, &v, &d,
                    read                          ? POLICY_SUBJECT_READ
                    : op == EVENTS_OP_FILE_CREATE ? POLICY_SUBJECT_ENTRY
                                                  : POLICY_SUBJECT_WRITE,
-                   path, &d, &hint, &change);
-    v.hint = hint.len > 0 ? srt_buf_str(&hint) : NULL;
-    v.change = change.len > 0 ? srt_buf_str(&change) : NULL;
-    process_describe(
-        process_by_port(s->diag_fd, s->init_pid, AF_INET, IPPROTO_TCP, c->port),
-        &process);
-    events_store_violation(s->events, &v, &process);
-    srt_buf_release(&hint);
-    srt_buf_release(&change);
+                   path,
+                   process_by_port(s->diag_fd, s->init_pid, AF_INET,
+                                   IPPROTO_TCP, c->port));
 }
 
 static void on_readable(struct proxy_watch *w, unsigned ready)

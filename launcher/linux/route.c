@@ -8,7 +8,7 @@
 #include "base/alloc.h"
 #include "base/fd.h"
 #include "launcher/linux/process.h"
-#include "policy/suggest.h"
+#include "launcher/linux/tell.h"
 
 struct route {
     struct session *session;
@@ -86,19 +86,14 @@ static void on_refused(void *ctx, const struct proxy_refusal *r)
 {
     struct route *route = ctx;
     struct session *s = route->session;
-    static struct events_process process;
     char target[512];
     char address[POLICY_ADDR_TEXT_MAX] = "";
-    struct srt_buf hint = {0};
-    struct srt_buf change = {0};
     const bool resolve = r->port == 0;
     struct events_violation v = {
         .op = resolve ? EVENTS_OP_NET_RESOLVE : kinds[r->client.via].op,
         .source = kinds[r->client.via].source,
         .target = target,
         .call = r->call,
-        .rule = r->decision.rule,
-        .reason = r->decision.reason,
         .err = r->err,
         .probe = r->probe,
     };
@@ -109,15 +104,9 @@ static void on_refused(void *ctx, const struct proxy_refusal *r)
         if (strcmp(address, r->host) != 0)
             v.address = address;
     }
-    policy_suggest(s->policy->image,
+    tell_violation(s, &v, &r->decision,
                    resolve ? POLICY_SUBJECT_RESOLVE : POLICY_SUBJECT_HOST,
-                   target, &r->decision, &hint, &change);
-    v.hint = hint.len > 0 ? srt_buf_str(&hint) : NULL;
-    v.change = change.len > 0 ? srt_buf_str(&change) : NULL;
-    process_describe(who(route, &r->client), &process);
-    events_store_violation(s->events, &v, &process);
-    srt_buf_release(&hint);
-    srt_buf_release(&change);
+                   target, who(route, &r->client));
 }
 
 /* ---- from the supervisor ---- */

@@ -221,7 +221,7 @@ static void dispatch(struct session *s, const struct channel_msg *m, int *fds,
 
     switch (m->type) {
     case CHANNEL_FAILED:
-        fail_run(s, m->error != 0 ? m->error : 125, channel_msg_text(m, 0));
+        fail_run(s, m->error != 0 ? m->error : 125, channel_msg_text(m, CHANNEL_TEXT));
         break;
     case CHANNEL_SOCKETS:
         on_sockets(s, m, fds, nfds);
@@ -241,7 +241,7 @@ static void dispatch(struct session *s, const struct channel_msg *m, int *fds,
         route_handle(p->route, m, fds, nfds);
         break;
     case CHANNEL_WARNING:
-        events_store_warning(s->events, "%s", channel_msg_text(m, 0));
+        events_store_warning(s->events, "%s", channel_msg_text(m, CHANNEL_TEXT));
         break;
     default:
         break;

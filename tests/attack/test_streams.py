@@ -241,3 +241,17 @@ def test_working_directory_holds_nothing_from_before(srt, tmp_path, project):
                f"cat $p/{str(tmp_path)[1:]}/secret/key $p/key; done; "
                "for f in /proc/[0-9]*/fd/*; do cat $f/secret/key; done; cat file", policy, cwd=str(project), timeout=60)
     assert r.out == "content\n", r
+
+
+def test_a_stream_without_a_name_here_is_told_as_such(srt, tmp_path):
+    """What refuses is told by who decided it, and nothing is suggested for what has no name."""
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret/key").write_text("s")
+    (tmp_path / "open").write_text("o")
+    code = "import os, sys\nfor fd in (0, 3):\n try: os.fchmod(fd, 0o600); print('done')\n except OSError as e: print(e.errno)"
+    policy = {"filesystem": {"denyRead": [str(tmp_path / "secret")], "allowWrite": [str(tmp_path / "open")]}}
+    with open(tmp_path / "secret/key", "rb") as f:
+        r = srt.sh(f"exec /usr/bin/python3 -c \"{code}\" 3> {tmp_path}/open", policy, stdin=f)
+    assert r.out == "30\ndone\n", r
+    v = r.only(op="file-write", rule="/filesystem/allowWrite", errno="EROFS")
+    assert "change" not in v and "/?" not in v["target"] and "without a name" in v["reason"], v

@@ -311,7 +311,7 @@ static struct policy_decision judge(struct sup *s, int fd, char *path,
                                 st.st_nlink > 0 && !on_own_mount(s, fd)))
         return (struct policy_decision){
             POLICY_DENY, "/filesystem/allowWrite",
-            "a file of the host without a name here"};
+            "a file of the host without a name here", POLICY_BY_OTHER};
     return (struct policy_decision){.verdict = POLICY_ALLOW};
 }
 
@@ -350,15 +350,15 @@ void sup_descriptor_call(struct sup *s, const struct seccomp_notif *n,
         sup_answer(s, n->id, perform(s, n, mine), 0);
         return;
     }
-    name = srt_path_split(path[0] != '\0' ? path : "/?", parent,
-                          sizeof(parent));
+    name = path[0] != '\0' ? srt_path_split(path, parent, sizeof(parent))
+                           : NULL;
     channel_msg_init(&m, CHANNEL_REFUSED, 0, 0);
     m.op = (int32_t)row->op;
     m.check = path[0] != '\0' ? (int32_t)row->check : CHANNEL_CHECK_NONE;
     m.error = sup_files_errno(&d, row->check);
-    (void)channel_msg_add(&m, parent);
-    (void)channel_msg_add(&m, name != NULL ? name : "?");
+    (void)channel_msg_add(&m, name != NULL ? parent : "");
+    (void)channel_msg_add(&m, name != NULL ? name : "(a file without a name)");
     (void)channel_msg_add(&m, "");
     sup_files_add_attribute(&m, n, row);
-    sup_refuse(s, n, &m);
+    sup_refuse(s, n, &m, &d);
 }

@@ -90,10 +90,9 @@ static bool is_ours_alone(const struct files_row *row)
 
 int sup_files_errno(const struct policy_decision *d, enum channel_check check)
 {
-    if (strstr(d->rule, "denyRead") != NULL ||
-        strstr(d->rule, "deny-read") != NULL)
+    if (d->by == POLICY_BY_DENY_READ)
         return EACCES;
-    if (strstr(d->rule, "protect") != NULL &&
+    if (d->by == POLICY_BY_PROTECT &&
         (check == CHANNEL_CHECK_REMOVE || check == CHANNEL_CHECK_RENAME))
         return EBUSY;
     return EROFS;
@@ -112,9 +111,16 @@ void sup_files_add_attribute(struct channel_msg *m,
     (void)channel_msg_add(m, name);
 }
 
+/* What is answered to a call, and by which decision. */
+struct verdict {
+    int err;     /* 0: it is allowed */
+    bool second; /* of two names, it is the second that is refused */
+    struct policy_decision decision;
+};
+
 static void refuse(struct sup *s, const struct seccomp_notif *n,
                    const struct files_row *row, const struct subject *a,
-                   const struct subject *b, int err)
+                   const struct subject *b, const struct verdict *v)
 {
     static _Thread_local struct channel_msg m;
     struct stat parent = {0};
@@ -135,7 +141,8 @@ static void refuse(struct sup *s, const struct seccomp_notif *n,
     m.op = (int32_t)row->op;
     m.check = (int32_t)row->check;
     m.flags = flags;
-    m.error = err;
+    m.error = v->err;
+    m.second = v->second;
     if (known && policy_decide_read(s->image, a->dir).verdict == POLICY_ALLOW) {
         m.dev = parent.st_dev;
         m.ino = parent.st_ino;
@@ -154,41 +161,46 @@ static void refuse(struct sup *s, const struct seccomp_notif *n,
     else
         sup_files_add_attribute(&m, n, row);
     (void)channel_msg_add(&m, a->requested);
-    sup_refuse(s, n, &m);
+    sup_refuse(s, n, &m, &v->decision);
 }
 
-/* Something below (or at) a path that must keep its place: its index in the
- * plan, or -1.  The path itself may be writable. */
-static int holds_fixed(const struct plan *p, const char *path)
+/* What must keep its place at or below a path that is renamed or removed: NULL
+ * if nothing.  Rather a region that has a rule of its own than a pin on the
+ * way to one. */
+static const struct plan_region *keeper_of(struct sup *s,
+                                           const struct files_row *row,
+                                           const char *path)
 {
+    const struct plan *p = s->config->plan;
+    const struct plan_region *keeper = NULL;
+
+    if (row->check != CHANNEL_CHECK_REMOVE &&
+        row->check != CHANNEL_CHECK_RENAME)
+        return NULL;
     for (size_t i = 0; i < p->nregions; i++)
-        if (srt_path_under(p->regions[i].path, path))
-            return (int)i;
-    return -1;
+        if (srt_path_under(p->regions[i].path, path) &&
+            (keeper == NULL || (keeper->pinned && !p->regions[i].pinned)))
+            keeper = &p->regions[i];
+    return keeper;
 }
 
-/* Renaming or removing what the plan has a mount on or below. */
-static bool is_busy(struct sup *s, const struct files_row *row,
-                    const char *path)
+static struct verdict judge(struct sup *s, const struct files_row *row,
+                            const char *path, bool reads)
 {
-    return (row->check == CHANNEL_CHECK_REMOVE ||
-            row->check == CHANNEL_CHECK_RENAME) &&
-           holds_fixed(s->config->plan, path) >= 0;
-}
+    struct verdict v = {.decision = reads
+                                        ? policy_decide_read(s->image, path)
+                                        : policy_decide_write(s->image, path)};
+    const struct plan_region *keeper = reads ? NULL : keeper_of(s, row, path);
 
-/* 0: allowed; else the errno of the refusal. */
-static int judge(struct sup *s, const struct files_row *row, const char *path,
-                 bool reads)
-{
-    struct policy_decision d = reads ? policy_decide_read(s->image, path)
-                                     : policy_decide_write(s->image, path);
-
-    if (d.verdict == POLICY_DENY) {
-        if (!reads && is_busy(s, row, path))
-            return EBUSY;
-        return reads ? EACCES : sup_files_errno(&d, row->check);
-    }
-    return is_busy(s, row, path) ? EBUSY : 0;
+    if (v.decision.verdict == POLICY_DENY)
+        v.err = reads ? EACCES : sup_files_errno(&v.decision, row->check);
+    else if (keeper != NULL)
+        v.decision = (struct policy_decision){
+            POLICY_DENY, keeper->rule,
+            "a protected or denied path lies below it", POLICY_BY_OTHER};
+    if (keeper != NULL)
+        v.err = EBUSY;
+    return v;
 }
 
 /* ---- taking the names ---- */
@@ -220,18 +232,20 @@ static bool name_as_text(struct sup *s, const struct seccomp_notif *n,
 
 /* Is it a plain mask that is in the way, which cannot report by itself? */
 static bool is_masked(struct sup *s, const struct seccomp_notif *n,
-                      const struct files_row *row, struct subject *a)
+                      const struct files_row *row, struct subject *a,
+                      struct verdict *ret)
 {
     int flags = arg_int(n, row->flags);
     bool reads = row->kind == FILES_OPEN && row->flags >= 0 &&
                  (flags & WRITES) == 0;
-    struct policy_decision d;
 
     if (!name_as_text(s, n, row->dirfd, a))
         return false;
-    d = reads ? policy_decide_read(s->image, a->full)
-              : policy_decide_write(s->image, a->full);
-    return d.verdict == POLICY_DENY;
+    *ret = (struct verdict){
+        .err = EACCES,
+        .decision = reads ? policy_decide_read(s->image, a->full)
+                          : policy_decide_write(s->image, a->full)};
+    return ret->decision.verdict == POLICY_DENY;
 }
 
 /* A name that could not be resolved.  Most calls are left to the kernel, with
@@ -244,9 +258,10 @@ static void leave(struct sup *s, const struct seccomp_notif *n,
 {
     bool ours = is_ours_alone(row);
     bool tells = ours || (row->kind != FILES_TWO && !s->config->fuse);
+    struct verdict v;
 
-    if (err == EACCES && tells && is_masked(s, n, row, a))
-        refuse(s, n, row, a, NULL, EACCES);
+    if (err == EACCES && tells && is_masked(s, n, row, a, &v))
+        refuse(s, n, row, a, NULL, &v);
     else if (ours)
         sup_answer(s, n->id, err, 0);
     else
@@ -334,7 +349,7 @@ static void call_open(struct sup *s, const struct seccomp_notif *n,
     bool follow = (flags & O_NOFOLLOW) == 0 &&
                   (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
     bool reads = (flags & WRITES) == 0;
-    int err;
+    struct verdict v;
 
     if (take_name(s, n, row, false, follow ? SUP_FOLLOW_TO_MAGIC : SUP_NOFOLLOW,
                   &link) != 0)
@@ -346,24 +361,24 @@ static void call_open(struct sup *s, const struct seccomp_notif *n,
         sup_continue(s, n->id);
         return;
     }
-    err = judge(s, row, a.full, reads);
-    if (err == 0)
+    v = judge(s, row, a.full, reads);
+    if (v.err == 0)
         sup_continue(s, n->id);
     else
-        refuse(s, n, row, &a, NULL, err);
+        refuse(s, n, row, &a, NULL, &v);
 }
 
 static void call_path(struct sup *s, const struct seccomp_notif *n,
                       const struct files_row *row, enum sup_follow follow)
 {
     AUTO_SUBJECT struct subject a = {.at.parent = -1};
-    int err;
+    struct verdict v;
 
     if (take_name(s, n, row, false, follow, &a) != 0)
         return;
-    err = judge(s, row, a.full, false);
-    if (err != 0)
-        refuse(s, n, row, &a, NULL, err);
+    v = judge(s, row, a.full, false);
+    if (v.err != 0)
+        refuse(s, n, row, &a, NULL, &v);
     else if (is_ours_alone(row))
         sup_path_perform(s, n, &a.at);
     else
@@ -401,7 +416,7 @@ static void call_two(struct sup *s, const struct seccomp_notif *n,
                                          AT_SYMLINK_FOLLOW) != 0
                                  ? SUP_FOLLOW
                                  : SUP_NOFOLLOW;
-    int err;
+    struct verdict v;
 
     if (is_link && (arg_int(n, row->flags) & AT_EMPTY_PATH) != 0) {
         sup_answer(s, n->id, ENOENT, 0); /* needs CAP_DAC_READ_SEARCH */
@@ -410,13 +425,15 @@ static void call_two(struct sup *s, const struct seccomp_notif *n,
     if (take_name(s, n, row, false, follow, &a) != 0 ||
         take_name(s, n, row, true, SUP_NOFOLLOW, &b) != 0)
         return;
-    err = judge(s, row, a.full, false);
-    if (err == 0)
-        err = judge(s, row, b.full, false);
-    if (err == 0)
+    v = judge(s, row, a.full, false);
+    if (v.err == 0) {
+        v = judge(s, row, b.full, false);
+        v.second = true;
+    }
+    if (v.err == 0)
         sup_continue(s, n->id);
     else
-        refuse(s, n, row, &a, &b, err);
+        refuse(s, n, row, &a, &b, &v);
 }
 
 /* Only a path makes a file; the mounts stand behind what is continued. */
@@ -426,7 +443,7 @@ static void call_bind(struct sup *s, const struct seccomp_notif *n,
     AUTO_SUBJECT struct subject a = {.at.parent = -1};
     struct sockaddr_un addr = {0};
     size_t len = n->data.args[2] & 0xffffffffu;
-    int err;
+    struct verdict v;
 
     if (len > sizeof(addr))
         len = sizeof(addr);
@@ -444,11 +461,11 @@ static void call_bind(struct sup *s, const struct seccomp_notif *n,
         sup_continue(s, n->id);
         return;
     }
-    err = judge(s, row, a.full, false);
-    if (err == 0)
+    v = judge(s, row, a.full, false);
+    if (v.err == 0)
         sup_continue(s, n->id);
     else
-        refuse(s, n, row, &a, NULL, err);
+        refuse(s, n, row, &a, NULL, &v);
 }
 
 /* The filter passes only a few requests on; others came with high bits set

@@ -179,7 +179,7 @@ bool sup_valid(struct sup *s, uint64_t id)
 }
 
 void sup_refuse(struct sup *s, const struct seccomp_notif *n,
-                struct channel_msg *m)
+                struct channel_msg *m, const struct policy_decision *d)
 {
     struct sup_slot *slot = sup_slot_new(s, SUP_SLOT_REFUSED, n->id,
                                          (pid_t)n->pid);
@@ -188,6 +188,9 @@ void sup_refuse(struct sup *s, const struct seccomp_notif *n,
         sup_answer(s, n->id, EAGAIN, 0);
         return;
     }
+    channel_msg_skip_to(m, CHANNEL_RULE);
+    (void)channel_msg_add(m, d->rule);
+    (void)channel_msg_add(m, d->reason);
     m->type = CHANNEL_REFUSED;
     m->slot = sup_slot_number(s, slot);
     m->generation = slot->generation;

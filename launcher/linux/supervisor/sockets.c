@@ -356,6 +356,10 @@ static void connect_other(struct sup *s, const struct seccomp_notif *n,
 
 static void refuse_foreign(struct sup *s, const struct seccomp_notif *n)
 {
+    static const struct policy_decision d = {
+        POLICY_DENY, "builtin:foreign-socket",
+        "a socket of another network cannot be connected inside",
+        POLICY_BY_OTHER};
     static struct channel_msg m;
 
     channel_msg_init(&m, CHANNEL_REFUSED, 0, 0);
@@ -364,7 +368,7 @@ static void refuse_foreign(struct sup *s, const struct seccomp_notif *n)
     m.error = EACCES;
     (void)channel_msg_add(&m, "");
     (void)channel_msg_add(&m, "connect(a socket of another network)");
-    sup_refuse(s, n, &m);
+    sup_refuse(s, n, &m, &d);
 }
 
 /* On a socket in any other state connect(2) has its own answer: EISCONN,

@@ -127,9 +127,10 @@ void sup_oneshots_ready(struct sup *s);
 void sup_sockets_tick(struct sup *s);
 
 /* A refused call of any kind goes to the launcher, which asks the host,
- * records, and answers.  `m` is filled but for slot and generation. */
+ * records, and answers.  `m` is filled but for slot and generation and the
+ * decision, which is `d`. */
 void sup_refuse(struct sup *s, const struct seccomp_notif *n,
-                struct channel_msg *m);
+                struct channel_msg *m, const struct policy_decision *d);
 
 /* caller.c: the caller's memory, descriptors and paths, read once.  Memory and
  * paths are read between sup_leave() and sup_return(). */

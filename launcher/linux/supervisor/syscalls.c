@@ -108,6 +108,9 @@ static bool is_roots(const struct sup *s, const struct seccomp_notif *n)
 
 void sup_syscalls_refuse(struct sup *s, const struct seccomp_notif *n)
 {
+    static const struct policy_decision d = {
+        POLICY_DENY, "builtin:syscalls",
+        "this system call is not available inside", POLICY_BY_OTHER};
     static struct channel_msg m;
     char what[128];
 
@@ -121,5 +124,5 @@ void sup_syscalls_refuse(struct sup *s, const struct seccomp_notif *n)
     m.check = CHANNEL_CHECK_NONE;
     (void)channel_msg_add(&m, "");
     (void)channel_msg_add(&m, what);
-    sup_refuse(s, n, &m);
+    sup_refuse(s, n, &m, &d);
 }

@@ -155,7 +155,8 @@ static void connect_abstract(struct sup *s, const struct seccomp_notif *n,
 }
 
 static void refuse(struct sup *s, const struct seccomp_notif *n,
-                   const char *real, const char *requested)
+                   const char *real, const char *requested,
+                   const struct policy_decision *d)
 {
     static struct channel_msg m;
     char parent[SRT_PATH_MAX];
@@ -167,10 +168,9 @@ static void refuse(struct sup *s, const struct seccomp_notif *n,
     m.error = EACCES;
     (void)channel_msg_add(&m, parent);
     (void)channel_msg_add(&m, name != NULL ? name : "");
-    (void)channel_msg_add(&m, "");
-    (void)channel_msg_add(&m, "");
+    channel_msg_skip_to(&m, CHANNEL_REQUESTED);
     (void)channel_msg_add(&m, requested);
-    sup_refuse(s, n, &m);
+    sup_refuse(s, n, &m, d);
 }
 
 /* What the path leads to: 0, or an errno. */
@@ -201,6 +201,7 @@ void sup_unix_connect(struct sup *s, const struct seccomp_notif *n, int socket,
     char path[sizeof(u.sun_path) + 1];
     char real[SRT_PATH_MAX];
     SRT_AUTO_FD int target = -1;
+    struct policy_decision d;
     struct stat st = {0};
     int err;
 
@@ -220,11 +221,11 @@ void sup_unix_connect(struct sup *s, const struct seccomp_notif *n, int socket,
         sup_answer(s, n->id, err, 0);
         return;
     }
-    if (S_ISSOCK(st.st_mode) &&
-        policy_decide_unix(s->image, real).verdict == POLICY_DENY &&
+    d = policy_decide_unix(s->image, real);
+    if (S_ISSOCK(st.st_mode) && d.verdict == POLICY_DENY &&
         !(policy_decide_write(s->image, real).verdict == POLICY_ALLOW &&
           bound_inside(s, &st))) {
-        refuse(s, n, real, path);
+        refuse(s, n, real, path, &d);
         return;
     }
     sup_leave();

@@ -1,0 +1,22 @@
+/*
+ * A refusal becomes an event: what would allow it, who asked, the store.
+ */
+#ifndef SRT_LAUNCHER_LINUX_TELL_H
+#define SRT_LAUNCHER_LINUX_TELL_H
+
+#include "launcher/linux/session.h"
+#include "policy/suggest.h"
+
+/*
+ * Record *v, refused by *d to host thread `tid` (0: not known), before the
+ * refusal is answered.
+ *
+ * Sets v->rule and v->reason, and v->hint and v->change as policy_suggest()
+ * has them for `subject`, the refused name; NULL: nothing is suggested, and a
+ * hint of the caller's stays.  Any thread.
+ */
+void tell_violation(struct session *s, struct events_violation *v,
+                    const struct policy_decision *d, enum policy_subject kind,
+                    const char *subject, pid_t tid);
+
+#endif

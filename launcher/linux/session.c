@@ -29,6 +29,7 @@
 #include "launcher/linux/bwrap.h"
 #include "launcher/linux/filter.h"
 #include "launcher/linux/masks.h"
+#include "launcher/linux/orphans.h"
 #include "launcher/linux/prepare.h"
 #include "launcher/linux/refusal.h"
 #include "launcher/linux/report.h"
@@ -52,6 +53,7 @@ struct session_private {
     struct masks *masks;
     struct report *report;
     struct signals signals;
+    struct orphans orphans;
     struct proxy_watch channel, wake;
     struct proxy_watch child_watch;
     int wake_fd, child_fd;
@@ -198,6 +200,7 @@ static void on_ready(struct session *s, const struct channel_msg *m)
 
     s->init_pid = m->tid;
     p->ready = true;
+    orphans_release(&p->orphans);
     signals_command(&p->signals, only_child(s->init_pid));
 }
 
@@ -336,6 +339,7 @@ static void end(struct session *s)
         (void)kill(s->supervisor, SIGKILL);
         (void)waitpid(s->supervisor, NULL, 0);
     }
+    orphans_release(&p->orphans);
     kill_orphans();
     refusal_free(p->refusal);
     masks_free(p->masks);
@@ -370,6 +374,7 @@ static enum srt_rc start_processes(struct session *s, struct srt_err *err)
         .config_fd = p->p.config_fd,
         .init_socket = p->p.init[1],
         .info_fd = p->p.info[1],
+        .info_reader = p->p.info[0],
         .error_fd = p->p.bwrap_error[1],
         .stderr_fd = p->p.stderr_fd,
         .keep_fds = s->in->pass_fds,
@@ -393,8 +398,9 @@ static enum srt_rc start_processes(struct session *s, struct srt_err *err)
     enum srt_rc rc;
 
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    rc = bwrap_start(&b, &p->bwrap, err);
-
+    rc = orphans_watch(&p->orphans, p->p.init[1], err);
+    if (rc == SRT_OK)
+        rc = bwrap_start(&b, &p->bwrap, err);
     if (rc != SRT_OK)
         return rc;
     srt_fd_close(&p->p.init[1]);

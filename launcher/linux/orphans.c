@@ -28,7 +28,7 @@
 
 /* The outer process may still be making the inner one: look again until there
  * was none for a while. */
-enum { ROUND_MS = 10, QUIET_ROUNDS = 20, ROUNDS_MAX = 200 };
+enum { ROUND_MS = 10, QUIET_ROUNDS = 3, ROUNDS_MAX = 100 };
 
 static bool holds(int process, const char *link)
 {

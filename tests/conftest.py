@@ -184,12 +184,19 @@ def processes_with(marker):
 
 
 def supervisor_of(pid):
-    """The host pid of the supervisor of a running srt, which is its one child that is srt itself."""
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
-        children = f.read().split()
-    found = [int(c) for c in children if os.path.basename(os.readlink(f"/proc/{c}/exe")) == "srt"]
-    assert len(found) == 1, children
-    return found[0]
+    """The host pid of the supervisor of a running srt, which is its one child that is srt itself
+    (during the start there is another)."""
+    wait_until(lambda: len(srt_children(pid)) == 1, what="one child that is srt")
+    return srt_children(pid)[0]
+
+
+def srt_children(pid):
+    """Children that are srt itself, in the order of their birth; none when the process is gone."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+            return [int(c) for c in f.read().split() if os.path.basename(os.readlink(f"/proc/{c}/exe")) == "srt"]
+    except OSError:
+        return []
 
 
 def process_state(pid):

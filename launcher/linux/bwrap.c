@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -120,8 +119,7 @@ static void block_signals(void)
 }
 
 /* In the child: only async-signal-safe calls. */
-static _Noreturn void become_bwrap(const struct bwrap_input *in, int args_fd,
-                                   pid_t parent)
+static _Noreturn void become_bwrap(const struct bwrap_input *in, int args_fd)
 {
     static char *const no_environment[] = {NULL};
     char args[16];
@@ -134,9 +132,10 @@ static _Noreturn void become_bwrap(const struct bwrap_input *in, int args_fd,
     char *argv[] = {name,      args_word, args,    end_word,
                     init_word, config,    control, NULL};
 
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent)
-        _exit(125);
+    /* No death signal yet: bwrap sets its own.  Killed while its inner process
+     * waits for it, it leaves that one behind (orphans.c).  What goes on
+     * without the launcher ends with srt-init, whose socket has no other end
+     * any more. */
     block_signals();
     if (dup2(in->error_fd, STDERR_FILENO) < 0)
         _exit(125);
@@ -146,6 +145,7 @@ static _Noreturn void become_bwrap(const struct bwrap_input *in, int args_fd,
     keep(in->config_fd);
     keep(in->init_socket);
     keep(in->info_fd);
+    keep(in->info_reader);
     keep(in->stderr_fd);
     for (size_t i = 0; i < in->nkeep_fds; i++)
         keep(in->keep_fds[i]);
@@ -161,7 +161,6 @@ enum srt_rc bwrap_start(const struct bwrap_input *in, pid_t *ret_pid,
                         struct srt_err *err)
 {
     SRT_AUTO_FD int args_fd = write_args(in, err);
-    pid_t parent = getpid();
     pid_t pid;
 
     if (args_fd < 0)
@@ -170,7 +169,7 @@ enum srt_rc bwrap_start(const struct bwrap_input *in, pid_t *ret_pid,
     if (pid < 0)
         return srt_err_sys(err, errno, "fork");
     if (pid == 0)
-        become_bwrap(in, args_fd, parent);
+        become_bwrap(in, args_fd);
     *ret_pid = pid;
     return SRT_OK;
 }

@@ -30,6 +30,7 @@
 #include "launcher/linux/bwrap.h"
 #include "launcher/linux/filter.h"
 #include "launcher/linux/masks.h"
+#include "launcher/linux/orphans.h"
 #include "launcher/linux/prepare.h"
 #include "launcher/linux/refusal.h"
 #include "launcher/linux/report.h"
@@ -57,6 +58,7 @@ struct session_private {
     struct masks *masks;
     struct report *report;
     struct signals signals;
+    struct orphans orphans;
     struct proxy_watch channel, wake;
     struct proxy_watch child_watch;
     int wake_fd, child_fd;
@@ -210,6 +212,7 @@ static void on_ready(struct session *s, const struct channel_msg *m)
 
     s->init_pid = m->tid;
     p->ready = true;
+    orphans_release(&p->orphans);
     /* The sandbox's pid 1 has one child: srt-init, which became the command. */
     signals_command(&p->signals, child_of(s->init_pid, 0));
 }
@@ -221,7 +224,8 @@ static void dispatch(struct session *s, const struct channel_msg *m, int *fds,
 
     switch (m->type) {
     case CHANNEL_FAILED:
-        fail_run(s, m->error != 0 ? m->error : 125, channel_msg_text(m, CHANNEL_TEXT));
+        fail_run(s, m->error != 0 ? m->error : 125,
+                 channel_msg_text(m, CHANNEL_TEXT));
         break;
     case CHANNEL_SOCKETS:
         on_sockets(s, m, fds, nfds);
@@ -241,7 +245,8 @@ static void dispatch(struct session *s, const struct channel_msg *m, int *fds,
         route_handle(p->route, m, fds, nfds);
         break;
     case CHANNEL_WARNING:
-        events_store_warning(s->events, "%s", channel_msg_text(m, CHANNEL_TEXT));
+        events_store_warning(s->events, "%s",
+                             channel_msg_text(m, CHANNEL_TEXT));
         break;
     default:
         break;
@@ -383,6 +388,7 @@ static void end(struct session *s)
 {
     struct session_private *p = s->priv;
 
+    orphans_release(&p->orphans);
     kill_orphans(
         s->supervisor > 0 && !kill_and_reap(s->supervisor) ? s->supervisor : 0);
     refusal_free(p->refusal);
@@ -418,6 +424,7 @@ static enum srt_rc start_processes(struct session *s, struct srt_err *err)
         .config_fd = p->p.config_fd,
         .init_socket = p->p.init[1],
         .info_fd = p->p.info[1],
+        .info_reader = p->p.info[0],
         .error_fd = p->p.bwrap_error[1],
         .stderr_fd = p->p.stderr_fd,
         .keep_fds = s->in->pass_fds,
@@ -441,8 +448,9 @@ static enum srt_rc start_processes(struct session *s, struct srt_err *err)
     enum srt_rc rc;
 
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    rc = bwrap_start(&b, &p->bwrap, err);
-
+    rc = orphans_watch(&p->orphans, p->p.init[1], err);
+    if (rc == SRT_OK)
+        rc = bwrap_start(&b, &p->bwrap, err);
     if (rc != SRT_OK)
         return rc;
     srt_fd_close(&p->p.init[1]);

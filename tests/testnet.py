@@ -230,8 +230,6 @@ class Net:
                 self.children.append(subprocess.Popen(
                     [sys.executable, os.path.join(HERE, "hungfs.py"), f"{self.dir}/{case}/hung"],
                     preexec_fn=die_with_parent))
-        # Other programs of the machine come and go in /tmp.
-        sh("mount", "-t", "tmpfs", "tmpfs", "/tmp", "-o", "mode=1777")
 
     def servers(self):
         d = self.dir

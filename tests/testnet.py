@@ -228,7 +228,7 @@ class Net:
             for case in HUNG:  # what waits in one holds up who mounts on it
                 os.makedirs(f"{self.dir}/{case}/hung")
                 self.children.append(subprocess.Popen(
-                    [sys.executable, os.path.join(HERE, "hungfs.py"), f"{self.dir}/{case}/hung"],
+                    [sys.executable, os.path.dirname(self.dir) + "/tests/hungfs.py", f"{self.dir}/{case}/hung"],
                     preexec_fn=die_with_parent))
 
     def servers(self):

@@ -183,7 +183,7 @@ static enum srt_rc make_config(const struct session_input *in,
     const char *path = launcher_environment_get(in->environment, "PATH");
     const struct filter_options o = {
         .listener = in->level == POLICY_LEVEL_FULL,
-        .notify_reads = !p->fuse,
+        .notify_reads = p->plain_masks,
     };
     struct filter_program program = filter_program_for(&o);
     struct grants g = {0};
@@ -244,15 +244,15 @@ static enum srt_rc look_at_kernel(const struct session_input *in,
                                   struct prepare *p, struct srt_err *err)
 {
     SRT_AUTO_FD int v6 = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    bool wanted = false;
+    bool masked = false;
 
     for (size_t i = 0; i < p->plan.nregions; i++)
-        wanted |= p->plan.regions[i].access == PLAN_MASKED;
+        masked |= p->plan.regions[i].access == PLAN_MASKED;
     p->ipv6 = v6 >= 0 && access("/proc/net/if_inet6", F_OK) == 0;
-    p->fuse = !in->force_plain_masks && in->level == POLICY_LEVEL_FULL &&
+    p->fuse = masked && !in->force_plain_masks &&
+              in->level == POLICY_LEVEL_FULL &&
               access("/dev/fuse", R_OK | W_OK) == 0;
-    if (!wanted)
-        p->fuse = true; /* nothing to mask: no need to notify reads */
+    p->plain_masks = masked && !p->fuse;
     p->landlock_abi = in->settings->filesystem_disabled ? 0
                                                         : vnd_landlock_abi();
     if (!in->settings->filesystem_disabled && p->landlock_abi < 2)
@@ -277,7 +277,7 @@ enum srt_rc prepare_make(const struct session_input *in, uint64_t run,
 
     if (rc == SRT_OK)
         rc = look_at_kernel(in, &p, err);
-    if (rc == SRT_OK && !p.fuse &&
+    if (rc == SRT_OK && p.plain_masks &&
         plan_access_at(&p.plan, in->cwd) == PLAN_MASKED)
         rc = srt_err_set(err, SRT_E_UNSUP,
                          "the working directory %s is denied by %s, and "

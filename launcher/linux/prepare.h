@@ -10,7 +10,9 @@
 struct prepare {
     struct plan plan;
     int landlock_abi; /* 0: none */
-    bool fuse, ipv6;
+    bool fuse;        /* what is denied is covered by masks that report */
+    bool plain_masks; /* ... or by some that cannot */
+    bool ipv6;
     int image_fd, shim_fd, config_fd;
     int channel[2];       /* launcher's, supervisor's */
     int init[2];          /* supervisor's, srt-init's */

@@ -443,6 +443,7 @@ static enum srt_rc start_processes(struct session *s, struct srt_err *err)
         .root = geteuid() == 0,
         .listener = s->in->level == POLICY_LEVEL_FULL,
         .fuse = p->p.fuse,
+        .plain_masks = p->p.plain_masks,
         .ipv6 = p->p.ipv6,
     };
     enum srt_rc rc;
@@ -515,7 +516,7 @@ static void tell_start(struct session *s)
     layers[n++] = "seccomp";
     if (full)
         layers[n++] = "supervisor";
-    if (p->fuse && full)
+    if (p->fuse)
         layers[n++] = "masks";
     layers[n++] = "proxy";
     if (s->in->shim_path != NULL)
@@ -526,7 +527,7 @@ static void tell_start(struct session *s)
     if (denies_absent(s->policy))
         weak[w++] = "denyWrite: what does not exist at start is refused by its "
                     "name only";
-    if (full && !p->fuse)
+    if (full && p->plain_masks)
         weak[w++] = "no FUSE: opens for reading are notified one by one";
     if (s->in->shim_path == NULL)
         weak[w++] = "the shim is not installed: events name no caller";

@@ -257,7 +257,7 @@ static void leave(struct sup *s, const struct seccomp_notif *n,
                   const struct files_row *row, struct subject *a, int err)
 {
     bool ours = is_ours_alone(row);
-    bool tells = ours || (row->kind != FILES_TWO && !s->config->fuse);
+    bool tells = ours || (row->kind != FILES_TWO && s->config->plain_masks);
     struct verdict v;
 
     if (err == EACCES && tells && is_masked(s, n, row, a, &v))

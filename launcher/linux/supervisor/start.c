@@ -177,8 +177,11 @@ static void make_mounts(const struct sup_config *c, int proc, pid_t child,
     SRT_AUTO_FD int fuse = -1;
     int ns[2] = {user, open_namespace(c, proc, child, "mnt")};
 
-    if (c->fuse)
+    if (c->fuse) {
         fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+        if (fuse < 0)
+            sup_fail(c, "open /dev/fuse", NULL, errno);
+    }
     if (setns(ns[1], CLONE_NEWNS) != 0)
         sup_fail(c, "join the sandbox's mount namespace", NULL, errno);
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)

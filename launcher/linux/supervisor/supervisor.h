@@ -27,9 +27,10 @@ struct sup_config {
     int info;           /* bwrap's --info-fd, reading end */
     pid_t launcher_pid; /* its death is ours */
     bool listener;      /* false at level preload */
-    bool fuse; /* false: plain masks only (no /dev/fuse, or forced off) */
-    bool root; /* srt is run by uid 0 */
-    bool ipv6; /* the host has IPv6 */
+    bool fuse;          /* masks that report are wanted */
+    bool plain_masks;   /* what is masked cannot report (no /dev/fuse) */
+    bool root;          /* srt is run by uid 0 */
+    bool ipv6;          /* the host has IPv6 */
 };
 
 /* Run until the sandbox or the launcher is gone.  Never returns: _exit(0), or

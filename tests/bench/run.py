@@ -133,6 +133,50 @@ class Bench:
             self.row(f"{title}: time against outside", "", pairs(
                 lambda: rate(srt, *argv), lambda: rate([], *argv), 5), unit="µs")
 
+    def latency(self):
+        """From the refused call to the line that its reader has: the line is there before the call
+        returns, so that the call's own time bounds it; every event is read, none is folded."""
+        counter = os.path.join(BUILD, "helpers", "bench_calls")
+        read, write = os.pipe()
+        threading.Thread(target=drain_fd, args=(read,), daemon=True).start()
+        srt = self.policy(self.usual())
+        command = srt[:-1] + ["--events", f"fd:{write}", "--", counter, "latency", self.dir + "/no"]
+
+        def percentile(argv, n):
+            out = subprocess.run(argv, check=True, capture_output=True, pass_fds=[write])
+            return float(out.stdout.split()[n])
+        for n, name in ((0, "median"), (1, "99th percentile")):
+            self.row(f"a refusal until its line is read, {name}, against a byte to a process and back", "≤ 3 (p99) or 1 ms",
+                     pairs(lambda n=n: percentile(command, n),
+                           lambda n=n: percentile([counter, "pingpong", "-"], n), 5), unit="µs")
+        os.close(write)
+
+    def growth(self):
+        """Starts with ten times the rules; many runs at once."""
+        project = os.path.join(self.dir, "many")
+        os.makedirs(project, exist_ok=True)
+        for i in range(3000):
+            os.makedirs(f"{project}/d{i}", exist_ok=True)
+
+        def start(n):
+            document = {"filesystem": {"allowWrite": [project], "denyRead": [f"{project}/d{i}" for i in range(n)]}}
+            path = os.path.join(self.dir, f"many{n}.json")
+            with open(path, "w", encoding="utf-8") as f:
+                json.dump(document, f)
+            return timed([SRT, "exec", "--quiet", "--policy", path, "--", "true"])
+        self.row("start with 3 000 denied directories against 300", "≤ 10", pairs(
+            lambda: start(3000), lambda: start(300), 5))
+        srt = self.policy(self.usual())
+
+        def together(argv, n=100):
+            started = time.perf_counter()
+            for p in [subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) for _ in range(n)]:
+                if p.wait() != 0:
+                    sys.exit(f"bench: {argv} failed")
+            return time.perf_counter() - started
+        self.row("100 runs of `true` at once, against bare bwrap", "", pairs(
+            lambda: together(srt + ["true"]), lambda: together(BWRAP + ["true"]), 3))
+
     def connect(self):
         """connect+close against direct, and one stream through a routed connection."""
         listener = socket.create_server((ADDRESS, 0))
@@ -166,6 +210,11 @@ def drain(connection):
             pass
 
 
+def drain_fd(fd):
+    while os.read(fd, 1 << 16):
+        pass
+
+
 def descendants(pid):
     found = [pid]
     for at in found:
@@ -190,7 +239,7 @@ def main():
     print(f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, Linux {os.uname().release}, "
           f"uid {os.geteuid()}\n\n| what | aim | ratio (median) | 10th–90th | srt | baseline |\n|---|---|---|---|---|---|")
     try:
-        for name in sys.argv[1:] or ["start", "memory", "compile", "opens", "connect"]:
+        for name in sys.argv[1:] or ["start", "memory", "compile", "opens", "latency", "connect", "growth"]:
             getattr(bench, name)()
     finally:
         shutil.rmtree(directory, ignore_errors=True)

@@ -1,5 +1,8 @@
 /* bench_calls read|write PATH, connect|stream ADDRESS PORT: repeat one call for
- * about half a second; print microseconds for one, or megabytes a second. */
+ * about half a second; print microseconds for one, or megabytes a second.
+ * bench_calls latency PATH, pingpong -: each of 3000 refused opens for writing,
+ * or trips of a byte to another process and back, on its own; print their
+ * median and 99th percentile in microseconds. */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -49,6 +52,67 @@ static double stream(const char *address, const char *port)
     return bytes / 1e6 / (now() - from);
 }
 
+static int to_child[2], from_child[2];
+
+static void start_echo(void)
+{
+    char byte;
+
+    if (pipe(to_child) != 0 || pipe(from_child) != 0)
+        exit(1);
+    if (fork() != 0)
+        return;
+    close(to_child[1]);
+    while (read(to_child[0], &byte, 1) == 1 &&
+           write(from_child[1], &byte, 1) == 1)
+        ;
+    _exit(0);
+}
+
+static void once(const char *path, int i)
+{
+    char name[4200];
+    char byte = 'x';
+    int fd;
+
+    if (path[0] == '-') {
+        if (write(to_child[1], &byte, 1) != 1 ||
+            read(from_child[0], &byte, 1) != 1)
+            exit(1);
+        return;
+    }
+    snprintf(name, sizeof name, "%s%d", path, i); /* no two are folded */
+    fd = open(name, O_WRONLY | O_CREAT, 0644);
+    if (fd >= 0)
+        exit(1);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static int percentiles(const char *path)
+{
+    enum { N = 3000 };
+
+    static double took[N];
+
+    if (path[0] == '-')
+        start_echo();
+    for (int i = 0; i < N; i++) {
+        double from = now();
+
+        once(path, i);
+        took[i] = (now() - from) * 1e6;
+    }
+    qsort(took, N, sizeof took[0], by_value);
+    printf("%f %f\n", took[N / 2], took[N * 99 / 100]);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     double from;
@@ -56,6 +120,8 @@ int main(int argc, char **argv)
 
     if (argc < 3)
         return 2;
+    if (strcmp(argv[1], "latency") == 0 || strcmp(argv[1], "pingpong") == 0)
+        return percentiles(argv[2]);
     if (strcmp(argv[1], "stream") == 0) {
         printf("%f\n", stream(argv[2], argv[3]));
         return 0;

@@ -4,10 +4,17 @@
 
 #include <linux/seccomp.h>
 #include <stdint.h>
+#include <sys/syscall.h>
 
 #include "launcher/events/event.h"
 #include "launcher/linux/channel.h"
 #include "launcher/linux/supervisor/supervisor.h"
+
+/* Newer processors do not have these: numbers that no call has. */
+#ifndef SYS_creat
+# define SYS_creat (-1) /* NOLINT(bugprone-reserved-identifier) */
+# define SYS_rmdir (-2) /* NOLINT(bugprone-reserved-identifier) */
+#endif
 
 enum files_kind {
     FILES_PATH,       /* one name, as it is */

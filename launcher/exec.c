@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/macros.h"
 #include "base/num.h"
 #include "base/path.h"
 #include "launcher/environment.h"

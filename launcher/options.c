@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/macros.h"
 #include "base/num.h"
 
 struct row;

@@ -2,6 +2,8 @@
 
 #include "filter_programs.h" /* made while building, see filter_gen/ */
 
+#include "base/macros.h"
+
 struct filter_program filter_program_for(const struct filter_options *o)
 {
     if (!o->listener)

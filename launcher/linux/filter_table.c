@@ -3,6 +3,8 @@
  * the programs against the table.  What is not here is ENOSYS. */
 #include "launcher/linux/filter.h"
 
+#include "base/macros.h"
+
 /* Most rows need neither a reason nor `privileged`. */
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 

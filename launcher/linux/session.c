@@ -36,6 +36,7 @@
 #include "launcher/linux/route.h"
 #include "launcher/linux/signals.h"
 #include "launcher/linux/supervisor/supervisor.h"
+#include "vendor/compat.h"
 
 /* How long the supervisor may take to pass on why nothing ran. */
 #define REASON_WAIT_MS 2000u
@@ -352,7 +353,7 @@ static void drain(struct session *s)
 
 static int pidfd(pid_t pid)
 {
-    return (int)syscall(434 /* SYS_pidfd_open */, pid, 0);
+    return vnd_pidfd_open_process(pid);
 }
 
 /* False: it does not die, as one that waits for a file system which hangs; it

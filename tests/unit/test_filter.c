@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-#include "base/error.h"
+#include "base/macros.h"
 #include "launcher/linux/filter.h"
 
 #if defined(__x86_64__)

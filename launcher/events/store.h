@@ -68,7 +68,4 @@ void events_store_error(struct events_store *s, const char *message);
 void events_store_finish(struct events_store *s, int status);
 void events_store_free(struct events_store *s);
 
-/* True once any unignored refusal was recorded (tests, summary). */
-size_t events_store_total(const struct events_store *s);
-
 #endif

@@ -542,7 +542,7 @@ static void tell_start(struct session *s)
     events_store_start(s->events, &(struct events_start){
                                       .policy_path = s->in->settings->path,
                                       .policy_sha256 = s->in->settings->sha256,
-                                      .level = full ? "full" : "preload",
+                                      .level = policy_level_words[s->in->level],
                                       .layers = layers,
                                       .weakenings = weak,
                                       .silent = filter_silent_calls(),

@@ -54,7 +54,7 @@ void sup_files_add_attribute(struct channel_msg *m,
                              const struct seccomp_notif *n,
                              const struct files_row *row);
 
-/* What a refused write is answered with (policy.md, "What a refusal looks
+/* What a refused write is answered with (docs/policy.md, "What a refusal looks
  * like"): by the deciding rule and what was tried. */
 int sup_files_errno(const struct policy_decision *d, enum channel_check check);
 

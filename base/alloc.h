@@ -6,8 +6,10 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-/* For the launcher while it is young, and for settings.  Data paths (proxy
- * connections, events from inside) allocate with malloc and refuse instead. */
+/* For the launcher, settings, the event store and the supervisor: without
+ * memory they end the run, and that is the safe side.  What one program inside
+ * could make many of (proxy connections, look-ups, messages under way, jobs)
+ * is bounded in number, allocated with malloc, and refused when it fails. */
 void *srt_xmalloc(size_t size);
 void *srt_xcalloc(size_t count, size_t size);
 void *srt_xrealloc(void *old, size_t size);

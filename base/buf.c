@@ -84,19 +84,6 @@ void srt_buf_addf(struct srt_buf *b, const char *fmt, ...)
     va_end(again);
 }
 
-void srt_buf_add_be16(struct srt_buf *b, uint16_t v)
-{
-    const uint8_t p[] = {(uint8_t)(v >> 8), (uint8_t)v};
-
-    srt_buf_add(b, p, sizeof(p));
-}
-
-void srt_buf_add_be32(struct srt_buf *b, uint32_t v)
-{
-    srt_buf_add_be16(b, (uint16_t)(v >> 16));
-    srt_buf_add_be16(b, (uint16_t)v);
-}
-
 void srt_buf_consume(struct srt_buf *b, size_t n)
 {
     assert(n <= b->len);

@@ -4,7 +4,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "base/error.h"
 
@@ -29,8 +28,6 @@ void srt_buf_add(struct srt_buf *b, const void *bytes, size_t len);
 void srt_buf_add_str(struct srt_buf *b, const char *s);
 void srt_buf_add_char(struct srt_buf *b, char c);
 void srt_buf_addf(struct srt_buf *b, const char *fmt, ...) SRT_PRINTF(2, 3);
-void srt_buf_add_be16(struct srt_buf *b, uint16_t v);
-void srt_buf_add_be32(struct srt_buf *b, uint32_t v);
 
 /* Drop the first n bytes (n <= len). */
 void srt_buf_consume(struct srt_buf *b, size_t n);

@@ -43,19 +43,3 @@ enum srt_rc srt_err_sys(struct srt_err *err, int sys_errno, const char *fmt,
     defuse(err->msg);
     return SRT_E_SYS;
 }
-
-enum srt_rc srt_err_wrap(struct srt_err *err, const char *fmt, ...)
-{
-    char whole[sizeof(err->msg)];
-    va_list ap;
-    size_t len;
-
-    va_start(ap, fmt);
-    (void)vsnprintf(whole, sizeof(whole), fmt, ap);
-    va_end(ap);
-    len = strlen(whole);
-    (void)snprintf(whole + len, sizeof(whole) - len, ": %s", err->msg);
-    defuse(whole);
-    memcpy(err->msg, whole, sizeof(whole));
-    return err->rc;
-}

@@ -7,10 +7,6 @@
 
 /* "0".."max": no sign, no space, nothing after the digits. */
 bool srt_num_u64(const char *text, uint64_t max, uint64_t *ret);
-/* "1".."65535". */
-bool srt_num_port(const char *text, uint16_t *ret);
-/* "lo-hi" or "port", 1..65535, lo <= hi. */
-bool srt_num_port_range(const char *text, uint16_t *ret_lo, uint16_t *ret_hi);
 /* A descriptor number >= min. */
 bool srt_num_fd(const char *text, int min, int *ret);
 

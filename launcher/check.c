@@ -9,30 +9,23 @@
 #include "launcher/hostfs.h"
 #include "launcher/load.h"
 #include "policy/compile.h"
+#include "policy/schema.h"
 
 enum { VALID = 0, INVALID = 1, USAGE = 125 };
 
 /* Not to standard output: what is there can be read as a policy again. */
 static void print_places(const struct policy *p)
 {
-    static const char *const words[POLICY_LISTS] = {
-        [POLICY_LIST_DENY_READ] = "denyRead",
-        [POLICY_LIST_ALLOW_READ] = "allowRead",
-        [POLICY_LIST_ALLOW_WRITE] = "allowWrite",
-        [POLICY_LIST_DENY_WRITE] = "denyWrite",
-    };
-
     for (size_t i = 0; i < p->nplaces; i++) {
         const struct policy_place *place = &p->places[i];
         char quoted[SRT_LOG_QUOTED_MAX];
 
-        (void)fprintf(stderr, "%-10s %s (%s)%s\n",
-                      words[place->list] != NULL ? words[place->list] : "?",
-                      srt_log_quote(place->path, quoted, sizeof(quoted)),
-                      place->rule,
-                      place->kind == POLICY_KIND_ABSENT
-                          ? ": does not exist, refused by its name only"
-                          : "");
+        (void)fprintf(
+            stderr, "%-10s %s (%s)%s\n", policy_schema_list_key(place->list),
+            srt_log_quote(place->path, quoted, sizeof(quoted)), place->rule,
+            place->kind == POLICY_KIND_ABSENT
+                ? ": does not exist, refused by its name only"
+                : "");
     }
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/macros.h"
 
 /* Does "NAME=..." have this name? */
 static bool has_name(const char *entry, const char *name, size_t len)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/macros.h"
 #include "base/num.h"
 #include "base/path.h"
 #include "launcher/environment.h"
@@ -243,7 +244,6 @@ static enum srt_rc open_events(struct run *r, struct srt_err *err)
 static enum srt_rc choose_level(const struct run *r, enum policy_level *ret,
                                 struct srt_err *err)
 {
-    static const char *const names[] = {"landlock", "preload", "full"};
     enum policy_level level = r->options.level_given ? r->options.level
                                                      : POLICY_LEVEL_FULL;
 
@@ -252,8 +252,9 @@ static enum srt_rc choose_level(const struct run *r, enum policy_level *ret,
                            "--level %s is weaker than the policy's "
                            "minimumLevel (%s); set minimumLevel to \"%s\" to "
                            "allow it",
-                           names[level], names[r->settings.minimum_level],
-                           names[level]);
+                           policy_level_words[level],
+                           policy_level_words[r->settings.minimum_level],
+                           policy_level_words[level]);
     *ret = level;
     return SRT_OK;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/macros.h"
 #include "base/path.h"
 #include "launcher/hostfs.h"
 #include "launcher/load.h"

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/macros.h"
 #include "base/num.h"
 
 struct row;
@@ -98,14 +99,8 @@ static enum srt_rc set_pass_fd(struct launcher_options *o,
 static enum srt_rc set_level(struct launcher_options *o, const struct row *row,
                              const char *value, struct srt_err *err)
 {
-    static const char *const names[] = {
-        [POLICY_LEVEL_LANDLOCK] = "landlock",
-        [POLICY_LEVEL_PRELOAD] = "preload",
-        [POLICY_LEVEL_FULL] = "full",
-    };
-
-    for (size_t i = 0; i < SRT_ARRAY_LEN(names); i++) {
-        if (strcmp(value, names[i]) != 0)
+    for (size_t i = 0; policy_level_words[i] != NULL; i++) {
+        if (strcmp(value, policy_level_words[i]) != 0)
             continue;
         if (i == POLICY_LEVEL_LANDLOCK)
             return srt_err_set(err, SRT_E_UNSUP,

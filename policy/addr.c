@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "base/error.h"
+#include "base/macros.h"
 
 enum { GROUPS = 8 };
 
@@ -444,16 +444,6 @@ static bool net_holds(struct policy_addr net, unsigned bits,
 {
     return a.family == net.family &&
            policy_addr_equal(policy_addr_masked(a, bits), net);
-}
-
-bool policy_cidr_holds(const struct policy_cidr *c, struct policy_addr a,
-                       uint16_t port)
-{
-    if (c->port_lo != 0 && port != 0 &&
-        (port < c->port_lo || port > c->port_hi))
-        return false;
-    return net_holds(c->net, c->bits,
-                     c->net.family == 4 ? policy_addr_meant(a) : a);
 }
 
 /* First fit decides, so single addresses stand before their ranges. */

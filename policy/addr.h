@@ -38,10 +38,6 @@ struct policy_cidr {
 /* IPv4 here is four decimal numbers only ("10/8" would not mean what one
  * expects).  A net of IPv6 that only carries IPv4 becomes that IPv4 net. */
 bool policy_cidr_parse(const char *text, struct policy_cidr *ret);
-/* An IPv4 net holds what `a` means, an IPv6 net `a` as written.  port 0: any
- * port that the entry has. */
-bool policy_cidr_holds(const struct policy_cidr *c, struct policy_addr a,
-                       uint16_t port);
 
 /* "443" or "80-90", 1..65535, lo <= hi; whole string. */
 bool policy_addr_ports(const char *text, size_t len, uint16_t *ret_lo,

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/hash.h"
 
 enum { IMAGE_MAX = 1 << 30 };
 
@@ -122,10 +123,10 @@ static void add_item(struct parts *p, const struct policy_build_item *item)
 static uint32_t hash_key(const struct policy_build_item *item, bool backward)
 {
     const unsigned char *key = item->key;
-    uint32_t h = POLICY_HASH_SEED;
+    uint32_t h = SRT_HASH32_SEED;
 
     for (size_t i = 0; i < item->key_len; i++)
-        h = policy_hash_add(h, key[backward ? item->key_len - 1 - i : i]);
+        h = srt_hash32_add(h, key[backward ? item->key_len - 1 - i : i]);
     return h;
 }
 

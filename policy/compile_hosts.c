@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/macros.h"
 #include "policy/compile_parts.h"
 #include "policy/domain.h"
 

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "base/error.h"
+#include "base/macros.h"
 
 /* What is wrong with a name, in the order of asking. */
 static bool has_whitespace(const char *s, size_t len)

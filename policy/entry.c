@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/error.h"
+#include "base/macros.h"
 #include "policy/addr.h"
 #include "policy/domain.h"
 

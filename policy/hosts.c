@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-#include "base/error.h"
+#include "base/hash.h"
+#include "base/macros.h"
 #include "policy/image.h"
 #include "policy/layout.h"
 
@@ -30,7 +31,7 @@ static void emit_rules(const struct policy_image *img,
 static void each_any(const struct policy_image *img, policy_match_fn *emit,
                      void *ctx)
 {
-    uint32_t h = policy_hash_add(POLICY_HASH_SEED, '*');
+    uint32_t h = srt_hash32_add(SRT_HASH32_SEED, '*');
 
     emit_rules(img, policy_image_find(img, &img->names, "*", 1, h), -1, emit,
                ctx);
@@ -44,11 +45,11 @@ static void each_name(const struct policy_image *img, const char *name,
     size_t len = strlen(name);
     uint16_t dots[LABELS_MAX];
     uint32_t hashes[LABELS_MAX];
-    uint32_t h = POLICY_HASH_SEED;
+    uint32_t h = SRT_HASH32_SEED;
     size_t n = 0;
 
     for (size_t i = len; i-- > 0;) {
-        h = policy_hash_add(h, (unsigned char)name[i]);
+        h = srt_hash32_add(h, (unsigned char)name[i]);
         if (name[i] == '.' && n < LABELS_MAX) {
             dots[n] = (uint16_t)i;
             hashes[n++] = h;
@@ -71,14 +72,14 @@ static void each_net(const struct policy_image *img, struct policy_addr a,
     uint8_t key[POLICY_NET_KEY_MAX];
 
     for (int bits = a.family == 4 ? 32 : 128; bits >= 0; bits--) {
-        uint32_t h = POLICY_HASH_SEED;
+        uint32_t h = SRT_HASH32_SEED;
         size_t len;
 
         if ((lens[bits / 32] >> (bits % 32) & 1) == 0)
             continue;
         len = policy_image_net_key(a, (unsigned)bits, key);
         for (size_t i = 0; i < len; i++)
-            h = policy_hash_add(h, key[i]);
+            h = srt_hash32_add(h, key[i]);
         emit_rules(img, policy_image_find(img, &img->nets, key, len, h), bits,
                    emit, ctx);
     }

@@ -87,15 +87,8 @@ const struct policy_node *policy_image_find(const struct policy_image *img,
                                             const void *key, size_t len,
                                             uint32_t hash);
 
-/* Hash, byte by byte: begin with POLICY_HASH_SEED.  Paths and nets go forward,
- * names backward, so that one walk gives every prefix or suffix. */
-#define POLICY_HASH_SEED 2166136261u
-
-static inline uint32_t policy_hash_add(uint32_t h, unsigned char c)
-{
-    return (h ^ c) * 16777619u;
-}
-
+/* The hash of a key goes byte by byte (base/hash.h), of paths and nets forward,
+ * of names backward, so that one walk gives every prefix or suffix. */
 static inline uint32_t policy_hash_slot(uint32_t h)
 {
     return h ^ h >> 15;

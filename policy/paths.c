@@ -5,7 +5,8 @@
  */
 #include <string.h>
 
-#include "base/error.h"
+#include "base/hash.h"
+#include "base/macros.h"
 #include "policy/glob.h"
 #include "policy/image.h"
 #include "policy/layout.h"
@@ -79,7 +80,7 @@ void policy_paths_each(const struct policy_image *img, const char *path,
                        policy_match_fn *emit, void *ctx)
 {
     const struct policy_span *t = &img->paths;
-    uint32_t h = policy_hash_add(POLICY_HASH_SEED, '/');
+    uint32_t h = srt_hash32_add(SRT_HASH32_SEED, '/');
     const struct policy_node *node = policy_image_find(img, t, "/", 1, h);
     int depth = 0;
 
@@ -92,7 +93,7 @@ void policy_paths_each(const struct policy_image *img, const char *path,
             if (node != NULL)
                 emit_node(img, node, path + i, depth, emit, ctx);
         }
-        h = policy_hash_add(h, (unsigned char)path[i]);
+        h = srt_hash32_add(h, (unsigned char)path[i]);
     }
 }
 

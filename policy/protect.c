@@ -1,6 +1,6 @@
 #include "policy/protect.h"
 
-#include "base/error.h"
+#include "base/macros.h"
 
 const struct policy_protect_row policy_protect_rows[] = {
     {".bashrc", false, false, "run by every interactive bash"},

@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/macros.h"
 #include "policy/entry.h"
 #include "policy/schema_parts.h"
 

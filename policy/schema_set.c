@@ -195,8 +195,7 @@ void policy_schema_set_proxy_env(struct policy_schema_job *job, size_t arg,
 void policy_schema_set_level(struct policy_schema_job *job, size_t arg,
                              const cJSON *value, const char *pointer)
 {
-    static const char *const words[] = {"landlock", "preload", "full", NULL};
-    int i = word_index(value, words);
+    int i = word_index(value, policy_level_words);
 
     (void)arg;
     if (i == POLICY_LEVEL_LANDLOCK)

@@ -11,6 +11,12 @@
 #include "policy/scan.h"
 #include "policy/schema.h"
 
+const char *const policy_level_words[POLICY_LEVELS + 1] = {
+    [POLICY_LEVEL_LANDLOCK] = "landlock",
+    [POLICY_LEVEL_PRELOAD] = "preload",
+    [POLICY_LEVEL_FULL] = "full",
+};
+
 void policy_settings_init(struct policy_settings *ret)
 {
     *ret = (struct policy_settings){.minimum_level = POLICY_LEVEL_FULL};

@@ -65,7 +65,11 @@ enum policy_level {
     POLICY_LEVEL_LANDLOCK,
     POLICY_LEVEL_PRELOAD,
     POLICY_LEVEL_FULL,
+    POLICY_LEVELS
 };
+
+/* Their names in files, options and events; ends in NULL. */
+extern const char *const policy_level_words[POLICY_LEVELS + 1];
 
 /* Lists that an option can add to.  The order is that of the members below. */
 enum policy_list {

@@ -105,7 +105,6 @@ static void add_ignored(cJSON *root, const struct policy_settings *s)
 
 void policy_settings_print(const struct policy_settings *s, struct srt_buf *out)
 {
-    static const char *const levels[] = {"landlock", "preload", "full"};
     cJSON *root = cJSON_CreateObject();
     char *text;
 
@@ -114,7 +113,8 @@ void policy_settings_print(const struct policy_settings *s, struct srt_buf *out)
     add_filesystem(root, s);
     add_environment(root, s);
     add_ignored(root, s);
-    cJSON_AddStringToObject(root, "minimumLevel", levels[s->minimum_level]);
+    cJSON_AddStringToObject(root, "minimumLevel",
+                            policy_level_words[s->minimum_level]);
     if (s->bwrap_path != NULL)
         cJSON_AddStringToObject(root, "bwrapPath", s->bwrap_path);
     text = cJSON_Print(root);

@@ -1,5 +1,6 @@
 #include "policy/suggest.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #include "policy/domain.h"
 #include "policy/glob.h"
 #include "policy/layout.h"
+#include "policy/schema.h"
 
 enum { REMOVALS_MAX = 16 };
 
@@ -24,13 +26,16 @@ struct advice {
     const char *remark;    /* behind the hint, or NULL */
 };
 
-static const char *const list_names[POLICY_LISTS] = {
-    [POLICY_LIST_ALLOWED_DOMAINS] = "network/allowedDomains",
-    [POLICY_LIST_ALLOWED_ADDRESSES] = "network/allowedAddresses",
-    [POLICY_LIST_ALLOW_UNIX_SOCKETS] = "network/allowUnixSockets",
-    [POLICY_LIST_ALLOW_READ] = "filesystem/allowRead",
-    [POLICY_LIST_ALLOW_WRITE] = "filesystem/allowWrite",
-};
+enum { LIST_NAME_MAX = 64 };
+
+/* "filesystem/allowRead" */
+static const char *list_name(enum policy_list list, char out[LIST_NAME_MAX])
+{
+    (void)snprintf(out, LIST_NAME_MAX, "%s/%s",
+                   policy_schema_list_object(list) + 1,
+                   policy_schema_list_key(list));
+    return out;
+}
 
 static bool begins_with(const char *s, const char *prefix)
 {
@@ -238,7 +243,8 @@ static bool is_plain(const struct advice *a)
 /* The members that the file lacks, then the entry. */
 static void add_addition(struct srt_buf *out, const struct advice *a)
 {
-    const char *name = list_names[a->list];
+    char buf[LIST_NAME_MAX];
+    const char *name = list_name(a->list, buf);
     bool network = begins_with(name, "network/");
     uint32_t has = network ? POLICY_IMAGE_HAS_NETWORK
                            : POLICY_IMAGE_HAS_FILESYSTEM;
@@ -282,7 +288,8 @@ static void write_hint(const struct advice *a, struct srt_buf *hint)
             srt_buf_addf(hint, "remove the entry %s", a->removals[i]);
     }
     if (a->entry != NULL) {
-        const char *name = list_names[a->list];
+        char buf[LIST_NAME_MAX];
+        const char *name = list_name(a->list, buf);
         size_t object = strcspn(name, "/");
 
         srt_buf_add_str(hint, a->nremovals > 0 ? ", add " : "add ");

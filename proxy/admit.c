@@ -82,18 +82,48 @@ struct policy_decision proxy_admit_address(struct proxy *p,
 }
 
 size_t proxy_admit_resolved(struct proxy *p, const char *host, uint16_t port,
-                            struct policy_addr *list, size_t n,
+                            const struct policy_addr *list, size_t n,
+                            struct policy_addr kept[PROXY_MAX_ADDRESSES],
                             struct policy_decision *ret_why)
 {
-    size_t kept = 0;
+    size_t nkept = 0;
 
     for (size_t i = 0; i < n; i++) {
         struct policy_decision d = judge_lead(p, host, list[i], port);
 
         if (d.verdict == POLICY_ALLOW)
-            list[kept++] = list[i];
+            kept[nkept++] = list[i];
         else
             *ret_why = d;
     }
-    return kept;
+    return nkept;
+}
+
+void proxy_admit_remember(struct proxy *p, const char *host,
+                          const struct policy_addr *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        (void)proxy_names_add(p->names, list[i], host);
+}
+
+enum proxy_asked proxy_admit_asked(const char *asked, size_t len, char *host,
+                                   size_t size, struct policy_addr *ret_addr)
+{
+    if (!policy_host_canonical(asked, len, host, size))
+        return PROXY_ASKED_MALFORMED;
+    if (policy_addr_parse(host, strlen(host), ret_addr))
+        return PROXY_ASKED_ADDRESS;
+    return policy_host_is_localhost(host) ? PROXY_ASKED_LOCALHOST
+                                          : PROXY_ASKED_NAME;
+}
+
+const struct policy_addr *proxy_admit_localhost(int family, size_t *ret_n)
+{
+    static const struct policy_addr list[] = {
+        {.family = 4, .bytes = {127, 0, 0, 1}},
+        {.family = 6, .bytes = {[15] = 1}},
+    };
+
+    *ret_n = family == AF_UNSPEC ? 2 : 1;
+    return &list[family == AF_INET6 ? 1 : 0];
 }

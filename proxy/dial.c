@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/macros.h"
 #include "proxy/internal.h"
 
 enum { STAGGER_MS = 250 };

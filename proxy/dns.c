@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/macros.h"
 #include "policy/host.h"
 #include "proxy/dns_parts.h"
 
@@ -227,9 +228,7 @@ static enum proxy_dnsmsg_rcode rcode_of(int status)
 static size_t keep_admitted(struct query *x, const struct policy_addr *list,
                             size_t n, struct policy_addr *kept)
 {
-    if (n > 0)
-        memcpy(kept, list, n * sizeof(kept[0]));
-    return proxy_admit_resolved(x->from->p, x->host, 0, kept, n, &x->why);
+    return proxy_admit_resolved(x->from->p, x->host, 0, list, n, kept, &x->why);
 }
 
 static void answer_addresses(struct query *x, const struct policy_addr *list,
@@ -242,7 +241,7 @@ static void answer_addresses(struct query *x, const struct policy_addr *list,
     for (size_t i = 0; i < n; i++) {
         if (list[i].family != family)
             continue;
-        (void)proxy_names_add(x->from->p->names, list[i], x->host);
+        proxy_admit_remember(x->from->p, x->host, &list[i], 1);
         proxy_dnsmsg_add(&a, x->q.type, ttl < TTL_MAX_S ? ttl : TTL_MAX_S,
                          list[i].bytes, family == 4 ? 4 : 16);
     }
@@ -333,16 +332,13 @@ static void answer_reverse(struct query *x)
     finish(x, &a, 0, "");
 }
 
-/* RFC 6761 6.3: never asked upstream. */
 static void answer_localhost(struct query *x)
 {
-    static const struct policy_addr list[] = {
-        {.family = 4, .bytes = {127, 0, 0, 1}},
-        {.family = 6, .bytes = {[15] = 1}},
-    };
+    size_t n;
+    const struct policy_addr *list = proxy_admit_localhost(AF_UNSPEC, &n);
 
     if (x->q.type == PROXY_DNSMSG_A || x->q.type == PROXY_DNSMSG_AAAA)
-        answer_addresses(x, list, SRT_ARRAY_LEN(list), TTL_MAX_S);
+        answer_addresses(x, list, n, TTL_MAX_S);
     else
         answer_code(x, PROXY_DNSMSG_NOERROR);
 }
@@ -385,36 +381,53 @@ static void answer_allowed(struct query *x)
         ask_upstream(x);
 }
 
-static void judge(struct query *x)
+/* A name that the policy decides about, or a reverse one. */
+static void judge_name(struct query *x)
 {
-    struct proxy *p = x->from->p;
-    struct policy_addr literal;
     struct policy_decision d;
 
-    if (x->q.odd_name || !policy_host_canonical(x->q.name, strlen(x->q.name),
-                                                x->host, sizeof(x->host))) {
-        d = policy_decide_resolve(p->image, ""); /* as malformed as this one */
-        refuse(x, x->q.name[0] != '\0' ? x->q.name : ".",
-               (struct policy_addr){0}, &d);
-        return;
-    }
-    if (policy_addr_parse(x->host, strlen(x->host), &literal)) {
-        answer_code(x, PROXY_DNSMSG_NXDOMAIN); /* an address is no name */
-        return;
-    }
-    if (policy_host_is_localhost(x->host)) {
-        answer_localhost(x);
-        return;
-    }
     if (x->q.type == PROXY_DNSMSG_PTR && proxy_dnsmsg_is_reverse(x->host)) {
         answer_reverse(x);
         return;
     }
-    d = policy_decide_resolve(p->image, x->host);
+    d = policy_decide_resolve(x->from->p->image, x->host);
     if (d.verdict == POLICY_DENY)
         refuse(x, x->host, (struct policy_addr){0}, &d);
     else
         answer_allowed(x);
+}
+
+static void refuse_malformed(struct query *x)
+{
+    struct policy_decision d = policy_decide_resolve(x->from->p->image, "");
+
+    refuse(x, x->q.name[0] != '\0' ? x->q.name : ".", (struct policy_addr){0},
+           &d);
+}
+
+static void judge(struct query *x)
+{
+    struct policy_addr literal;
+
+    if (x->q.odd_name) {
+        refuse_malformed(x);
+        return;
+    }
+    switch (proxy_admit_asked(x->q.name, strlen(x->q.name), x->host,
+                              sizeof(x->host), &literal)) {
+    case PROXY_ASKED_MALFORMED:
+        refuse_malformed(x);
+        break;
+    case PROXY_ASKED_ADDRESS: /* is no name */
+        answer_code(x, PROXY_DNSMSG_NXDOMAIN);
+        break;
+    case PROXY_ASKED_LOCALHOST:
+        answer_localhost(x);
+        break;
+    case PROXY_ASKED_NAME:
+        judge_name(x);
+        break;
+    }
 }
 
 void proxy_dns_handle(struct proxy_dns_endpoint *e,

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/macros.h"
 #include "policy/suggest.h"
 #include "proxy/http_parts.h"
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/macros.h"
 #include "proxy/http_parts.h"
 
 enum { HEAD_MS = 30000, LINGER_MS = 5000 };

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/fd.h"
+#include "base/macros.h"
 #include "proxy/http_parts.h"
 
 static bool waits(const struct proxy_http_flow *f)

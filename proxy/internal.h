@@ -57,11 +57,31 @@ struct policy_decision proxy_admit_address(struct proxy *p,
  * itself, and "*" does not open that. */
 struct policy_decision proxy_admit_name(struct proxy *p, const char *host,
                                         uint16_t port);
-/* Keep those of `list` that `host` may lead to (port 0: at some port).
- * Returns how many; when none is left *ret_why is the last refusal. */
+
+/* What was asked for, before anything is decided about it. */
+enum proxy_asked {
+    PROXY_ASKED_MALFORMED, /* no host */
+    PROXY_ASKED_ADDRESS,   /* *ret_addr */
+    PROXY_ASKED_LOCALHOST, /* a name of RFC 6761 6.3 */
+    PROXY_ASKED_NAME,
+};
+/* host, of `size` bytes, gets the canonical form of all but a malformed one. */
+enum proxy_asked proxy_admit_asked(const char *asked, size_t len, char *host,
+                                   size_t size, struct policy_addr *ret_addr);
+/* The sandbox's own loopback, never asked upstream: nothing to judge or
+ * remember.  family AF_INET, AF_INET6, AF_UNSPEC. */
+const struct policy_addr *proxy_admit_localhost(int family, size_t *ret_n);
+/* Copy to `kept` those of `list` (n <= PROXY_MAX_ADDRESSES) that `host` may lead
+ * to (port 0: at some port).  Returns how many; when one is not kept *ret_why
+ * is its refusal, the last one's of several. */
 size_t proxy_admit_resolved(struct proxy *p, const char *host, uint16_t port,
-                            struct policy_addr *list, size_t n,
+                            const struct policy_addr *list, size_t n,
+                            struct policy_addr kept[PROXY_MAX_ADDRESSES],
                             struct policy_decision *ret_why);
+/* What `host` led to stands for it from now on. */
+void proxy_admit_remember(struct proxy *p, const char *host,
+                          const struct policy_addr *list, size_t n);
+
 /* ---- resolve.c: names to addresses, by c-ares ---- */
 
 /* status 0: `n` addresses (maybe none: no such record); else an ARES_ code.

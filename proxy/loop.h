@@ -2,7 +2,9 @@
  * The event loop: level-triggered, one thread, callbacks never block.
  *
  * A watch and a timer are embedded in their owner; the loop never allocates
- * for them.  A removed watch is only marked: its owner may free its memory
+ * for them.  Everything here, proxy_loop_stop() too, is called from the thread
+ * that runs the loop, or before it runs; other threads and signals wake it
+ * through a descriptor that it watches.  A removed watch is only marked: its owner may free its memory
  * through proxy_loop_defer(), after the batch of events at hand.
  * HUP and ERR are delivered as readable and writable; end of stream is learned
  * from read(2) returning 0, never from a flag.
@@ -57,8 +59,9 @@ void proxy_loop_remove(struct proxy_watch *w);
 /* Longest delay: one day. */
 #define PROXY_TIMER_MAX_MS UINT64_C(86400000)
 
-/* Call t->fn(t) once, at least delay_ms (0..PROXY_TIMER_MAX_MS) after the
- * current iteration began; starting a pending timer moves it.  Cost: log of
+/* Call t->fn(t) once, at least delay_ms (0..PROXY_TIMER_MAX_MS; more is an
+ * assertion that fails) after the current iteration began; starting a pending
+ * timer moves it.  Cost: log of
  * the timers pending.  The heap behind it may allocate: false when it cannot. */
 bool proxy_loop_after(struct proxy_loop *l, struct proxy_timer *t,
                       uint32_t delay_ms) SRT_MUST_CHECK;

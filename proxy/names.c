@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
+
 enum { SLOTS = PROXY_NAMES_ADDRESSES * 2 };
 
 struct entry {
@@ -36,14 +38,11 @@ void proxy_names_free(struct proxy_names *n)
     free(n);
 }
 
-/* FNV-1a over the family and the bytes. */
+/* Over the family and the bytes. */
 static size_t hash(struct policy_addr a)
 {
-    uint64_t h = 14695981039346656037u ^ a.family;
-    size_t len = a.family == 4 ? 4 : 16;
+    uint64_t h = srt_hash64(a.family, a.bytes, a.family == 4 ? 4 : 16);
 
-    for (size_t i = 0; i < len; i++)
-        h = (h ^ a.bytes[i]) * 1099511628211u;
     return (size_t)(h ^ h >> 29);
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/macros.h"
 #include "proxy/internal.h"
 
 enum { PAUSE_MS = 100, ACCEPT_BATCH = 64 };

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/macros.h"
 #include "policy/host.h"
 
 struct proxy_reach {
@@ -101,25 +102,18 @@ static void give_addresses(struct proxy_reach *r,
     answer(r, &out);
 }
 
-/* RFC 6761 6.3: the sandbox's own loopback; nothing to judge or remember. */
 static void give_localhost(struct proxy_reach *r)
 {
-    static const struct policy_addr list[] = {
-        {.family = 4, .bytes = {127, 0, 0, 1}},
-        {.family = 6, .bytes = {[15] = 1}},
-    };
+    size_t n;
+    const struct policy_addr *list = proxy_admit_localhost(r->family, &n);
 
-    if (r->family == AF_UNSPEC)
-        give_addresses(r, list, SRT_ARRAY_LEN(list));
-    else
-        give_addresses(r, &list[r->family == AF_INET6], 1);
+    give_addresses(r, list, n);
 }
 
 static void give_names_addresses(struct proxy_reach *r,
                                  const struct policy_addr *list, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        (void)proxy_names_add(r->p->names, list[i], r->host);
+    proxy_admit_remember(r->p, r->host, list, n);
     give_addresses(r, list, n);
 }
 
@@ -137,8 +131,7 @@ static void on_resolved(void *ctx, int status, const struct policy_addr *list,
         free(r);
         return;
     }
-    memcpy(kept, list, n * sizeof(kept[0]));
-    nkept = proxy_admit_resolved(r->p, r->host, r->port, kept, n, &why);
+    nkept = proxy_admit_resolved(r->p, r->host, r->port, list, n, kept, &why);
     if (status == ARES_ENOTFOUND || (status == 0 && n == 0))
         fail(r, PROXY_REACH_NO_NAME, 0);
     else if (status != 0)
@@ -203,15 +196,24 @@ static void on_start(struct proxy_timer *t)
     struct proxy_reach *r = SRT_CONTAINER_OF(t, struct proxy_reach, start);
     struct policy_addr literal;
 
-    if (!policy_host_canonical(r->asked, r->asked_len, r->host,
-                               sizeof(r->host)))
+    switch (proxy_admit_asked(r->asked, r->asked_len, r->host, sizeof(r->host),
+                              &literal)) {
+    case PROXY_ASKED_MALFORMED:
         refuse_malformed(r);
-    else if (policy_addr_parse(r->host, strlen(r->host), &literal))
+        return;
+    case PROXY_ASKED_ADDRESS:
         reach_address(r, literal);
-    else if (r->port == 0 && policy_host_is_localhost(r->host))
-        give_localhost(r);
-    else
-        reach_name(r);
+        return;
+    case PROXY_ASKED_LOCALHOST:
+        if (r->port == 0) {
+            give_localhost(r);
+            return;
+        }
+        break; /* to this host itself */
+    case PROXY_ASKED_NAME:
+        break;
+    }
+    reach_name(r);
 }
 
 struct proxy_reach *proxy_reach_start(struct proxy *p,

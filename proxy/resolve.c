@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/macros.h"
 #include "proxy/internal.h"
 
 enum { SOCKETS = 64, TIMEOUT_MS = 2500, TRIES = 3 };

@@ -42,33 +42,36 @@ static bool read_host(struct srt_cursor *c, uint8_t type,
     return true;
 }
 
+static enum proxy_socks_parsed refuse(enum proxy_socks_reply reply,
+                                      enum proxy_socks_reply *ret_reply)
+{
+    *ret_reply = reply;
+    return PROXY_SOCKS_BAD;
+}
+
 enum proxy_socks_parsed proxy_socks_request(const uint8_t *bytes, size_t len,
                                             size_t *ret_used,
                                             struct proxy_socks_request *ret,
                                             enum proxy_socks_reply *ret_reply)
 {
     struct srt_cursor c = {bytes, len};
+    struct proxy_socks_request r = {.command = 0};
     const uint8_t *head;
 
-    *ret = (struct proxy_socks_request){.command = 0};
-    *ret_reply = PROXY_SOCKS_FAILURE;
     if (!srt_cursor_bytes(&c, 4, &head))
         return PROXY_SOCKS_MORE;
+    r.command = head[1];
     if (head[0] != VERSION || head[2] != 0)
-        return PROXY_SOCKS_BAD;
-    ret->command = head[1];
-    *ret_reply = PROXY_SOCKS_NO_COMMAND;
-    if (head[1] != PROXY_SOCKS_CONNECT && head[1] != PROXY_SOCKS_RESOLVE)
-        return PROXY_SOCKS_BAD;
-    *ret_reply = PROXY_SOCKS_NO_ADDRESS_TYPE;
+        return refuse(PROXY_SOCKS_FAILURE, ret_reply);
+    if (r.command != PROXY_SOCKS_CONNECT && r.command != PROXY_SOCKS_RESOLVE)
+        return refuse(PROXY_SOCKS_NO_COMMAND, ret_reply);
     if (head[3] != TYPE_V4 && head[3] != TYPE_NAME && head[3] != TYPE_V6)
-        return PROXY_SOCKS_BAD;
-    if (!read_host(&c, head[3], ret) || !srt_cursor_be16(&c, &ret->port))
+        return refuse(PROXY_SOCKS_NO_ADDRESS_TYPE, ret_reply);
+    if (!read_host(&c, head[3], &r) || !srt_cursor_be16(&c, &r.port))
         return PROXY_SOCKS_MORE;
+    if (r.host_len == 0 || (r.command == PROXY_SOCKS_CONNECT && r.port == 0))
+        return refuse(PROXY_SOCKS_FAILURE, ret_reply);
+    *ret = r;
     *ret_used = len - c.left;
-    *ret_reply = PROXY_SOCKS_FAILURE;
-    if (ret->host_len == 0 ||
-        (ret->command == PROXY_SOCKS_CONNECT && ret->port == 0))
-        return PROXY_SOCKS_BAD;
     return PROXY_SOCKS_DONE;
 }

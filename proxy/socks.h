@@ -27,11 +27,11 @@ enum proxy_socks_reply {
 /* Longest greeting: 2 + 255; longest request: 4 + 1 + 255 + 2. */
 #define PROXY_SOCKS_MAX 262u
 
+/* The outputs are written on DONE only, but for *ret_reply on BAD. */
 enum proxy_socks_parsed {
     PROXY_SOCKS_MORE,
     PROXY_SOCKS_DONE,
-    PROXY_SOCKS_BAD, /* not SOCKS 5, or a request that is refused by *ret_reply
-                      */
+    PROXY_SOCKS_BAD, /* not SOCKS 5, or a request that *ret_reply refuses */
 };
 
 /* The greeting: *ret_used bytes of it; *ret_method is 0 (no authentication) or
@@ -47,6 +47,7 @@ struct proxy_socks_request {
     size_t host_len;
 };
 
+/* A request of *ret_used bytes. */
 enum proxy_socks_parsed proxy_socks_request(const uint8_t *bytes, size_t len,
                                             size_t *ret_used,
                                             struct proxy_socks_request *ret,

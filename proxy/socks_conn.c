@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/macros.h"
 #include "proxy/reach.h"
 #include "proxy/socks.h"
 
@@ -137,9 +138,9 @@ static int family_of(const struct proxy_socks_request *q)
 
 static void take_request(struct client *c)
 {
-    struct proxy_socks_request q;
-    enum proxy_socks_reply code;
-    size_t used;
+    struct proxy_socks_request q = {.command = 0};
+    enum proxy_socks_reply code = PROXY_SOCKS_FAILURE;
+    size_t used = 0;
     enum proxy_socks_parsed parsed = proxy_socks_request(c->in, c->len, &used,
                                                          &q, &code);
     struct proxy_reach_request reach = {
@@ -163,7 +164,6 @@ static void take_request(struct client *c)
         c->reach = proxy_reach_start(c->p, &reach, on_reached, c);
         if (c->reach != NULL)
             return;
-        code = PROXY_SOCKS_FAILURE;
     }
     reply(c, code, NULL);
     drop(c);

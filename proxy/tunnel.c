@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/macros.h"
 #include "proxy/internal.h"
 
 enum { POOL = 16, MOVE_BYTES = 65536, MOVES_PER_TURN = 4 };

@@ -94,7 +94,7 @@ static bool in_secure_mode(void)
 
 static void read_config(void)
 {
-    struct shim_config fresh;
+    struct shim_config fresh = {.magic = 0};
     long fd = shim_call(SYS_openat, AT_FDCWD, (long)SHIM_CONFIG_PATH,
                         O_RDONLY | O_CLOEXEC, 0, 0, 0);
 

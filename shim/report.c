@@ -39,6 +39,22 @@ static size_t real_path(long fd, char *out)
     return len > 0 && len < PATH_BYTES && out[0] == '/' ? (size_t)len : 0;
 }
 
+/* The n bytes of a real directory in `out`, and behind them what of `path` is
+ * left from `cut` on.  The length of both, or 0. */
+static size_t append_rest(char *out, size_t n, const char *path, size_t cut)
+{
+    size_t rest = strlen(path + cut);
+
+    if (n == 0 || n + 1 + rest > PATH_BYTES)
+        return 0;
+    if (rest > 0 && n > 1 && path[cut] != '/')
+        out[n++] = '/';
+    if (n == 1 && path[cut] == '/')
+        n = 0;
+    memcpy(out + n, path + cut, rest);
+    return n + rest;
+}
+
 /*
  * Where `path` really is: the deepest ancestor that can be opened gives the
  * real part, the rest is kept as text (below a mask nothing can be opened).
@@ -55,19 +71,12 @@ static size_t locate(int dirfd, const char *path, char *out)
     for (;;) {
         long fd = shim_call(SYS_openat, dirfd, (long)(cut > 0 ? head : "."),
                             O_PATH | O_CLOEXEC, 0, 0, 0);
-        size_t n;
 
         if (fd >= 0) {
-            n = real_path(fd, out);
+            size_t n = real_path(fd, out);
+
             (void)shim_call(SYS_close, fd, 0, 0, 0, 0, 0);
-            if (n == 0 || n + 1 + (whole - cut) > PATH_BYTES)
-                return 0;
-            if (cut < whole && n > 1 && path[cut] != '/')
-                out[n++] = '/';
-            if (n == 1 && path[cut] == '/')
-                n = 0;
-            memcpy(out + n, path + cut, whole - cut);
-            return n + whole - cut;
+            return append_rest(out, n, path, cut);
         }
         if (cut == 0 || (cut == 1 && head[0] == '/'))
             return 0;

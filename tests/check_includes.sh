@@ -11,7 +11,7 @@ BEGIN {
     allowed["base"] = "base"
     allowed["vendor"] = "vendor base"
     allowed["policy"] = "policy base vendor"
-    allowed["shim"] = "shim policy/image.h policy/addr.h"
+    allowed["shim"] = "shim"
     allowed["proxy"] = "proxy policy base vendor"
     allowed["launcher"] = "launcher proxy policy base vendor"
     allowed["launcher/events"] = "launcher/events policy base vendor"

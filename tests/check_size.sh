@@ -1,6 +1,7 @@
 #!/bin/sh
-# Usage: check_size.sh SOURCE_DIR.  600 lines a source file, 120 a header of
-# product code: more than one reason to exist?
+# Usage: check_size.sh SOURCE_DIR.  At most 600 lines a source file of product
+# code and 200 a header (a contract and its comments): more than one reason to
+# exist?
 set -eu
 cd "$1"
 rc=0

@@ -47,7 +47,8 @@ def lint(count):
     status, text = run("lint", [os.path.join(HERE, "lint.sh"), BUILD])
     passed = len(re.findall(r"^lint: .* ok$", text, re.M))
     failed = len(re.findall(r"^lint: .* FAILED$", text, re.M))
-    count.add(passed, failed or (1 if status else 0))
+    skipped = len(re.findall(r"^lint: .* skipped$", text, re.M))
+    count.add(passed, failed or (1 if status else 0), skipped)
 
 
 def ctest(count, title, build):

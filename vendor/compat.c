@@ -47,8 +47,13 @@ int vnd_pidfd_open(pid_t tid)
     int fd = (int)syscall(SYS_pidfd_open, tid, O_EXCL /* PIDFD_THREAD */);
 
     if (fd < 0 && errno == EINVAL)
-        fd = (int)syscall(SYS_pidfd_open, tid, 0);
+        fd = vnd_pidfd_open_process(tid);
     return fd;
+}
+
+int vnd_pidfd_open_process(pid_t pid)
+{
+    return (int)syscall(SYS_pidfd_open, pid, 0);
 }
 
 int vnd_pidfd_getfd(int pidfd, int fd)

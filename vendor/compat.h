@@ -41,7 +41,12 @@ int vnd_fsmount(int fd, unsigned flags, unsigned attr);
 /* pidfd_open(2) of a thread (PIDFD_THREAD, Linux 6.9; falls back to the
  * process before) and pidfd_getfd(2). */
 int vnd_pidfd_open(pid_t tid);
+/* ... of a process: readable when the last of its threads has ended. */
+int vnd_pidfd_open_process(pid_t pid);
 int vnd_pidfd_getfd(int pidfd, int fd);
+
+/* getsockopt(2), Linux 5.14: which network namespace a socket is of. */
+#define VND_SO_NETNS_COOKIE 71
 
 /* openat2(2), Linux 5.6. */
 #define VND_RESOLVE_NO_MAGICLINKS 0x02u

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* spec/events.md "op".  One row each in events/names.c. */
+/* docs/events.md "op".  One row each in events/names.c. */
 enum events_op {
     EVENTS_OP_NONE,
     EVENTS_OP_FILE_READ,
@@ -17,10 +17,10 @@ enum events_op {
     EVENTS_OP_FILE_RENAME,
     EVENTS_OP_NET_CONNECT,
     EVENTS_OP_NET_RESOLVE,
-    EVENTS_OP_NET_SEND,
+    EVENTS_OP_NET_SEND, /* not produced: datagrams but look-ups lead nowhere */
     EVENTS_OP_HTTP_REQUEST,
     EVENTS_OP_UNIX_CONNECT,
-    EVENTS_OP_NET_BIND,
+    EVENTS_OP_NET_BIND, /* not produced: a refused path is FILE_CREATE */
     EVENTS_OP_SYSCALL,
     EVENTS_OP_EXEC,
 };
@@ -31,7 +31,7 @@ enum events_source {
     EVENTS_SOURCE_DNS,
     EVENTS_SOURCE_PROXY,
     EVENTS_SOURCE_SHIM,
-    EVENTS_SOURCE_SEATBELT,
+    EVENTS_SOURCE_SEATBELT, /* macOS: not there yet */
 };
 
 /* Who did it: filled by linux/process.c while the caller is still blocked.

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/error.h"
-#include "launcher/events/hash.h"
+#include "base/hash.h"
+#include "base/macros.h"
 
 struct entry {
     struct entry *chain; /* same bucket */
@@ -28,8 +28,8 @@ static uint64_t hash_key(const struct events_fold_key *k)
 {
     uint64_t h = (uint64_t)k->process << 8 ^ (uint64_t)k->op;
 
-    h = events_hash(h, k->target, strlen(k->target));
-    return events_hash(h, k->rule, strlen(k->rule));
+    h = srt_hash64(h, k->target, strlen(k->target));
+    return srt_hash64(h, k->rule, strlen(k->rule));
 }
 
 static bool same_text(const char *a, const char *b)

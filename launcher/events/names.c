@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "base/error.h"
+#include "base/macros.h"
 
 struct op_names {
     const char *op;

@@ -1,4 +1,4 @@
-/* The words of spec/events.md for our enums and for errnos. */
+/* The words of docs/events.md for our enums and for errnos. */
 #ifndef SRT_LAUNCHER_EVENTS_NAMES_H
 #define SRT_LAUNCHER_EVENTS_NAMES_H
 

@@ -1,4 +1,4 @@
-/* The records of spec/events.md as JSON Lines, one function a type; each
+/* The records of docs/events.md as JSON Lines, one function a type; each
  * appends one whole line. */
 #ifndef SRT_LAUNCHER_EVENTS_RECORD_H
 #define SRT_LAUNCHER_EVENTS_RECORD_H

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "base/error.h"
+#include "base/macros.h"
 #include "base/utf8.h"
 
 struct range {

@@ -219,8 +219,3 @@ uint64_t events_sink_lost(const struct events_sink *s)
 {
     return s->lost;
 }
-
-bool events_sink_behind(const struct events_sink *s)
-{
-    return s->behind;
-}

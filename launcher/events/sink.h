@@ -46,6 +46,5 @@ const char *events_sink_name(const struct events_sink *s);
 int events_sink_error(struct events_sink *s);
 /* Events that the sink's reader will never see (after events_sink_end()). */
 uint64_t events_sink_lost(const struct events_sink *s);
-bool events_sink_behind(const struct events_sink *s);
 
 #endif

@@ -348,11 +348,6 @@ void events_store_error(struct events_store *s, const char *message)
     (void)pthread_mutex_unlock(&s->lock);
 }
 
-size_t events_store_total(const struct events_store *s)
-{
-    return (size_t)events_totals_sum(&s->totals, true);
-}
-
 /* ---- the end ---- */
 
 /* One line: how many, by which rules, the last one. */

@@ -29,7 +29,7 @@ struct events_options {
 void events_store_set_image(struct events_store *s,
                             const struct policy_image *image);
 /* Sinks are added before events_store_start(): "-", "FILE", "fd:N",
- * "unix:PATH" (cli.md, events.md).  fd:N and its descriptor stay the user's. */
+ * "unix:PATH" (docs/events.md).  fd:N and its descriptor stay the user's. */
 struct events_store *events_store_new(const struct events_options *o);
 enum srt_rc events_store_add_sink(struct events_store *s, const char *dest,
                                   struct srt_err *err) SRT_MUST_CHECK;
@@ -67,8 +67,5 @@ void events_store_error(struct events_store *s, const char *message);
  * at most 1 s for slow sinks, then counts what they lost. */
 void events_store_finish(struct events_store *s, int status);
 void events_store_free(struct events_store *s);
-
-/* True once any unignored refusal was recorded (tests, summary). */
-size_t events_store_total(const struct events_store *s);
 
 #endif

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "base/error.h"
-#include "launcher/events/hash.h"
+#include "base/hash.h"
+#include "base/macros.h"
 #include "launcher/events/json.h"
 
 void events_totals_init(struct events_totals *t)
@@ -26,7 +26,7 @@ static struct events_count *find_or_add(struct events_totals *t,
                                         const char *rule)
 {
     uint32_t *head =
-        &t->heads[events_hash(0, rule, strlen(rule)) % SRT_ARRAY_LEN(t->heads)];
+        &t->heads[srt_hash64(0, rule, strlen(rule)) % SRT_ARRAY_LEN(t->heads)];
 
     for (uint32_t i = *head; i != 0; i = t->at[i].next)
         if (strcmp(t->at[i].rule, rule) == 0)

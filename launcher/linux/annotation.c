@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 
 #include "base/fd.h"
+#include "base/macros.h"
 #include "shim/note.h"
 
 /* /proc/TID/maps is read this far; a program can have 65 530 mappings. */

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/fd.h"
+#include "base/macros.h"
 #include "shim/config.h"
 
 /* Numbers of descriptors become words of their own. */

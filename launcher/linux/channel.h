@@ -24,7 +24,6 @@ enum channel_type {
     CHANNEL_FAILED = 1, /* why; the supervisor ends */
     CHANNEL_SOCKETS,    /* fds, in the order of enum channel_socket */
     CHANNEL_MASK,       /* fds[0]: /dev/fuse of the mounted mask superblock */
-    CHANNEL_NAMESPACES, /* fds: user, mount (for masking again) */
     CHANNEL_READY,      /* all set; "go" was given to srt-init */
     /* supervisor -> launcher, serving */
     CHANNEL_REFUSED, /* a refused call; answered by CHANNEL_ANSWER */
@@ -45,8 +44,8 @@ enum channel_socket {
     CHANNEL_DNS_UDP6, /* a closed place is /dev/null: the host has no IPv6 */
     CHANNEL_DNS_TCP4,
     CHANNEL_DNS_TCP6,
-    CHANNEL_HTTP4,  /* 127.0.0.1, port in channel_msg.port[0] */
-    CHANNEL_SOCKS4, /* 127.0.0.1, port in channel_msg.port[1] */
+    CHANNEL_HTTP4,  /* 127.0.0.1:PORTS_HTTP */
+    CHANNEL_SOCKS4, /* 127.0.0.1:PORTS_SOCKS */
     CHANNEL_REPORT, /* /dev/srt/report: the shim's reports at level preload */
     CHANNEL_DIAG,   /* NETLINK_SOCK_DIAG of the sandbox's namespace */
     CHANNEL_SOCKET_COUNT
@@ -97,7 +96,6 @@ struct channel_msg {
     int32_t flags; /* open, rename or AT_ flags of the call */
     int32_t nonblocking;
     int32_t second; /* of two names, it is the second that is refused */
-    uint16_t port[2];
     uint64_t dev, ino; /* of the first parent directory; 0: a mask is
                           there, and what lies behind it is meant */
     union channel_addr addr;

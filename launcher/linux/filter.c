@@ -2,6 +2,8 @@
 
 #include "filter_programs.h" /* made while building, see filter_gen/ */
 
+#include "base/macros.h"
+
 struct filter_program filter_program_for(const struct filter_options *o)
 {
     if (!o->listener)
@@ -48,20 +50,7 @@ const char *const *filter_silent_calls(void)
 
 bool filter_is_privileged(int nr)
 {
-    static const char *const reasons[] = {"the machine, not the sandbox",
-                                          "changes mounts",
-                                          "loads code into the kernel"};
-    /* These also have uses that need no capability. */
-    static const char *const others[] = {"open_tree", "bpf"};
     const struct filter_row *row = filter_row_of(nr);
 
-    if (row == NULL || row->why == NULL)
-        return false;
-    for (size_t i = 0; i < SRT_ARRAY_LEN(others); i++)
-        if (strcmp(row->name, others[i]) == 0)
-            return false;
-    for (size_t i = 0; i < SRT_ARRAY_LEN(reasons); i++)
-        if (strcmp(row->why, reasons[i]) == 0)
-            return true;
-    return false;
+    return row != NULL && row->privileged;
 }

@@ -14,14 +14,17 @@ enum filter_action {
     FILTER_SOCKET, /* notified: connect, sockets.c */
     FILTER_REFUSE, /* notified and refused, an event "syscall" */
     FILTER_ENOSYS, /* ENOSYS in the filter, no event; listed in "start" */
-    FILTER_ARGS,   /* depends on the arguments: filter_args.c */
+    FILTER_ARGS,   /* depends on the arguments: filter_gen/main.c */
 };
 
 /* One system call, by its kernel name. */
 struct filter_row {
     const char *name;
     enum filter_action action;
-    const char *why; /* for all but FILTER_ALLOW */
+    /* Why it is notified, refused, absent, or harmless; NULL for what anybody
+     * may do anywhere. */
+    const char *why;
+    bool privileged; /* EPERM from every kernel without a capability */
 };
 
 /* The table (filter_table.c), *ret_n rows in no particular order. */
@@ -44,7 +47,8 @@ const struct filter_row *filter_row_of(int nr);
 /* The kernel's name of a number, "?" when not known. */
 const char *filter_call_name(int nr);
 
-/* Does the kernel give this call to nobody without a capability (EPERM)? */
+/* Does the kernel give this call to nobody without a capability (EPERM)?  Not
+ * those that also have uses for anybody (bpf, open_tree). */
 bool filter_is_privileged(int nr);
 
 /* Names of all rows with FILTER_ENOSYS, NULL-terminated, for "start". */

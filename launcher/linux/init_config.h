@@ -36,13 +36,12 @@ struct init_config {
     uint32_t landlock_abi; /* as the launcher found it; >= 2 */
     uint32_t use_listener;
     uint32_t keep_fds, nkeep_fds; /* int32_t[]: --pass-fd numbers */
-    int32_t stderr_fd;        /* becomes descriptor 2; -1: 2 is right already */
-    uint32_t closed_fds;      /* bit N: descriptor N (0..2) was closed */
+    int32_t stderr_fd;   /* becomes descriptor 2; -1: 2 is right already */
+    uint32_t closed_fds; /* bit N: descriptor N (0..2) was closed */
+    uint32_t umask;
     uint64_t signals_ignored; /* bit N-1: signal N is ignored for the
                                      command, as srt was started */
     uint64_t signals_blocked;
-    uint32_t umask;
-    uint32_t new_session_leader;     /* reserved, 0 */
     uint64_t nofile_cur, nofile_max; /* RLIMIT_NOFILE as srt was started */
 };
 

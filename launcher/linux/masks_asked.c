@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/macros.h"
 #include "launcher/linux/filter.h"
 #include "launcher/linux/masks_parts.h"
 #include "launcher/linux/supervisor/files.h"

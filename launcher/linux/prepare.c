@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/fd.h"
+#include "base/macros.h"
 #include "launcher/linux/bwrap.h"
 #include "launcher/linux/config.h"
 #include "launcher/linux/filter.h"

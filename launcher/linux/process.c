@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/fd.h"
+#include "base/macros.h"
 #include "base/num.h"
 #include "launcher/linux/annotation.h"
 #include "launcher/linux/sockdiag.h"

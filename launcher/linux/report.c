@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/macros.h"
 #include "base/path.h"
 #include "launcher/linux/hostcheck.h"
 #include "launcher/linux/process.h"

@@ -37,6 +37,7 @@
 #include "launcher/linux/route.h"
 #include "launcher/linux/signals.h"
 #include "launcher/linux/supervisor/supervisor.h"
+#include "vendor/compat.h"
 
 /* How long the supervisor may take to pass on why nothing ran. */
 #define REASON_WAIT_MS 2000u
@@ -357,7 +358,7 @@ static void drain(struct session *s)
 
 static int pidfd(pid_t pid)
 {
-    return (int)syscall(434 /* SYS_pidfd_open */, pid, 0);
+    return vnd_pidfd_open_process(pid);
 }
 
 /* False: it does not die, as one that waits for a file system which hangs; it
@@ -550,7 +551,7 @@ static void tell_start(struct session *s)
     events_store_start(s->events, &(struct events_start){
                                       .policy_path = s->in->settings->path,
                                       .policy_sha256 = s->in->settings->sha256,
-                                      .level = full ? "full" : "preload",
+                                      .level = policy_level_words[s->in->level],
                                       .layers = layers,
                                       .weakenings = weak,
                                       .silent = filter_silent_calls(),

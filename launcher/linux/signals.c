@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/macros.h"
 
 static const int handled[] = {SIGINT,  SIGQUIT,  SIGTERM, SIGHUP, SIGUSR1,
                               SIGUSR2, SIGWINCH, SIGTSTP, SIGCONT};

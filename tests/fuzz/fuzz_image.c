@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/macros.h"
 #include "policy/suggest.h"
 #include "tests/unit/fake_host.h"
 

@@ -1,4 +1,4 @@
-"""A4 42: every operation of spec/events.md's completeness table, by every kind of program: its errno,
+"""A4 42: every operation that is an event (docs/events.md, "op"), by every kind of program: its errno,
 exactly one event with the right fields, and its permitted twin in the same run without one."""
 import os
 import shutil

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/macros.h"
 #include "proxy/dnsmsg.h"
 #include "proxy/internal.h"
 #include "tests/unit/fake_host.h"

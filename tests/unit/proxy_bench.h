@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/macros.h"
 #include "proxy/internal.h"
 #include "tests/unit/fake_host.h"
 

@@ -6,8 +6,9 @@
 
 #include <cmocka.h>
 
-#include "base/error.h"
+#include "base/macros.h"
 #include "policy/addr.h"
+#include "tests/unit/nets.h"
 
 static const struct {
     const char *text, *want; /* NULL: no address */
@@ -183,7 +184,7 @@ static void test_nets(void **state)
 
         assert_true(policy_addr_parse(nets[i].addr, strlen(nets[i].addr), &a));
         if (policy_cidr_parse(nets[i].cidr, &c))
-            got = policy_cidr_holds(&c, a, nets[i].port);
+            got = nets_hold(&c, a, nets[i].port);
         if (got != nets[i].want)
             fail_msg("%s holds %s port %u: %d", nets[i].cidr, nets[i].addr,
                      nets[i].port, got);

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/macros.h"
 #include "launcher/hostfs.h"
 #include "tests/unit/fake_host.h"
 

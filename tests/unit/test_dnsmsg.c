@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "base/error.h"
+#include "base/macros.h"
 #include "proxy/dnsmsg.h"
 
 /* Four-character names, so that tables can be read. */

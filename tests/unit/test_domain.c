@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "base/error.h"
+#include "base/macros.h"
 #include "policy/domain.h"
 #include "policy/image.h"
 

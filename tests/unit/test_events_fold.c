@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "base/error.h"
+#include "base/macros.h"
 #include "launcher/events/fold.h"
 
 struct told {

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "base/error.h"
+#include "base/macros.h"
 #include "launcher/events/human.h"
 #include "launcher/events/people.h"
 #include "launcher/events/recent.h"

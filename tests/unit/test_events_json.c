@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
+#include "base/macros.h"
 #include "launcher/events/json.h"
 #include "launcher/events/record.h"
 #include "launcher/events/shown.h"

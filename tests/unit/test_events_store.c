@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/macros.h"
 #include "launcher/events/store.h"
 
 struct run {
@@ -124,7 +125,6 @@ static void test_one(void **state)
     (void)state;
     begin(&r, (struct events_options){.annotate = false});
     events_store_violation(r.store, &v, &tee_process);
-    assert_int_equal(events_store_total(r.store), 1);
     end(&r, 0);
     assert_int_equal(r.n, 3);
     assert_string_equal(text_of(r.at[1], "type"), "violation");
@@ -238,7 +238,6 @@ static void test_warning_error_and_allowed(void **state)
     events_store_warning(r.store, "odd %s", "host\x1b");
     v.allowed = true;
     events_store_violation(r.store, &v, &tee_process);
-    assert_int_equal(events_store_total(r.store), 0);
     events_store_error(r.store, "failed");
     end(&r, 125);
     assert_int_equal(r.n, 4);

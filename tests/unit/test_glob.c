@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "base/error.h"
+#include "base/macros.h"
 #include "policy/glob.h"
 
 static const struct {

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "base/error.h"
+#include "base/macros.h"
 #include "proxy/http.h"
 
 #define G "GET http://a.test/ HTTP/1.1\r\n"

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/macros.h"
 #include "launcher/hostfs.h"
 #include "launcher/linux/masks.h"
 #include "launcher/linux/masks_parts.h"

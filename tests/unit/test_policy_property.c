@@ -11,8 +11,10 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/macros.h"
 #include "policy/host.h"
 #include "tests/unit/fake_host.h"
+#include "tests/unit/nets.h"
 
 enum { POLICIES = 2000, QUESTIONS = 40, ENTRIES = 6 };
 
@@ -268,7 +270,7 @@ static bool naive_net(const struct policy_settings *s, enum policy_list list,
         struct policy_cidr c;
 
         assert_true(policy_cidr_parse(s->lists[list].at[i].text, &c));
-        if (policy_cidr_holds(&c, a, port) &&
+        if (nets_hold(&c, a, port) &&
             (!loopback || c.bits >= 8 || list == POLICY_LIST_DENIED_ADDRESSES))
             return true;
     }

@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/error.h"
+#include "base/macros.h"
 #include "launcher/linux/annotation.h"
 #include "launcher/linux/process.h"
 #include "shim/note.h"

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "base/macros.h"
 #include "tests/unit/dns_world.h"
 
 /* The addresses of an answer as text, or "". */

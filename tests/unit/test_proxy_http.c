@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/macros.h"
 #include "tests/unit/proxy_bench.h"
 
 static struct bench bench;

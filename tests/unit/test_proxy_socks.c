@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/macros.h"
 #include "proxy/socks.h"
 #include "tests/unit/proxy_bench.h"
 
@@ -411,7 +412,8 @@ static void test_own_address(void **state)
 {
     const struct policy_addr own = {4, {192, 0, 2, 77}};
     const struct policy_addr other = {4, {192, 0, 2, 78}};
-    struct policy_addr list[] = {own, other};
+    const struct policy_addr list[] = {own, other};
+    struct policy_addr kept[PROXY_MAX_ADDRESSES];
     struct policy_decision why = {.rule = NULL};
     char text[POLICY_ADDR_TEXT_MAX];
     const char *host;
@@ -426,8 +428,9 @@ static void test_own_address(void **state)
         proxy_admit_address(bench.proxy, other, 22, text, &host).verdict,
         POLICY_ALLOW);
     assert_int_equal(
-        proxy_admit_resolved(bench.proxy, "a.test", 22, list, 2, &why), 1);
-    assert_true(policy_addr_equal(list[0], other));
+        proxy_admit_resolved(bench.proxy, "a.test", 22, list, 2, kept, &why),
+        1);
+    assert_true(policy_addr_equal(kept[0], other));
     assert_string_equal(why.rule, "builtin:own-address");
 }
 
@@ -435,14 +438,16 @@ static void test_own_address(void **state)
 static void test_exemption_has_a_port(void **state)
 {
     const struct policy_addr loopback = {4, {127, 0, 0, 1}};
-    struct policy_addr list[] = {loopback};
+    const struct policy_addr list[] = {loopback};
+    struct policy_addr kept[PROXY_MAX_ADDRESSES];
     struct policy_decision why;
     char text[POLICY_ADDR_TEXT_MAX];
     const char *host;
 
     (void)state;
     assert_int_equal(
-        proxy_admit_resolved(bench.proxy, "ok.test", 0, list, 1, &why), 1);
+        proxy_admit_resolved(bench.proxy, "ok.test", 0, list, 1, kept, &why),
+        1);
     assert_true(proxy_names_add(bench.proxy->names, loopback, "ok.test"));
     assert_int_equal(proxy_admit_address(bench.proxy, loopback,
                                          bench.server_port, text, &host)

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "base/error.h"
+#include "base/macros.h"
 #include "proxy/socks.h"
 
 #define BYTES(s) s, sizeof(s) - 1
@@ -99,12 +99,15 @@ static const struct {
 static void check_request(size_t i, size_t n)
 {
     const uint8_t *bytes = (const uint8_t *)requests[i].bytes;
+    struct proxy_socks_request untouched;
     struct proxy_socks_request q;
-    enum proxy_socks_reply reply;
-    size_t used = 0;
-    enum proxy_socks_parsed got = proxy_socks_request(bytes, n, &used, &q,
-                                                      &reply);
+    enum proxy_socks_reply reply = PROXY_SOCKS_TTL_EXPIRED; /* never one */
+    size_t used = 999;
+    enum proxy_socks_parsed got;
 
+    memset(&untouched, 0x5a, sizeof(untouched));
+    q = untouched;
+    got = proxy_socks_request(bytes, n, &used, &q, &reply);
     if (n < 4 || (requests[i].want == PROXY_SOCKS_DONE && n < requests[i].used))
         assert_int_equal(got, PROXY_SOCKS_MORE);
     else if (n == requests[i].len && got != requests[i].want)
@@ -118,6 +121,12 @@ static void check_request(size_t i, size_t n)
     } else if (got == PROXY_SOCKS_BAD && reply != requests[i].reply) {
         fail_msg("%s: reply %d", requests[i].why, (int)reply);
     }
+    if (got != PROXY_SOCKS_DONE) {
+        assert_int_equal(used, 999);
+        assert_memory_equal(&q, &untouched, sizeof(q));
+    }
+    if (got != PROXY_SOCKS_BAD)
+        assert_int_equal(reply, PROXY_SOCKS_TTL_EXPIRED);
 }
 
 static void test_requests(void **state)

@@ -11,6 +11,7 @@
 #include <cJSON.h>
 #include <cmocka.h>
 
+#include "base/macros.h"
 #include "policy/suggest.h"
 #include "tests/unit/fake_host.h"
 

@@ -24,6 +24,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/macros.h"
+
 /* Numbers above are ENOSYS by one comparison, those below one by one. */
 #define LAST_NUMBER 511
 

@@ -37,9 +37,11 @@ struct held {
 static int read_times(const struct seccomp_notif *n, uint64_t at,
                       struct timespec times[2])
 {
+#ifdef SYS_utime /* calls that newer processors do not have */
     struct timeval tv[2];
     struct utimbuf buf;
     int err;
+#endif
 
     switch (n->data.nr) {
 #ifdef SYS_utime

@@ -4,10 +4,17 @@
 
 #include <linux/seccomp.h>
 #include <stdint.h>
+#include <sys/syscall.h>
 
 #include "launcher/events/event.h"
 #include "launcher/linux/channel.h"
 #include "launcher/linux/supervisor/supervisor.h"
+
+/* Newer processors do not have these: numbers that no call has. */
+#ifndef SYS_creat
+# define SYS_creat (-1) /* NOLINT(bugprone-reserved-identifier) */
+# define SYS_rmdir (-2) /* NOLINT(bugprone-reserved-identifier) */
+#endif
 
 enum files_kind {
     FILES_PATH,       /* one name, as it is */
@@ -47,7 +54,7 @@ void sup_files_add_attribute(struct channel_msg *m,
                              const struct seccomp_notif *n,
                              const struct files_row *row);
 
-/* What a refused write is answered with (policy.md, "What a refusal looks
+/* What a refused write is answered with (docs/policy.md, "What a refusal looks
  * like"): by the deciding rule and what was tried. */
 int sup_files_errno(const struct policy_decision *d, enum channel_check check);
 

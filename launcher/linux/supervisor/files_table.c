@@ -2,6 +2,7 @@
 #include <stddef.h>
 #include <sys/syscall.h>
 
+#include "base/macros.h"
 #include "launcher/linux/supervisor/files.h"
 
 #define WRITE    EVENTS_OP_FILE_WRITE

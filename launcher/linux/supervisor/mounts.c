@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/macros.h"
 #include "base/path.h"
 #include "launcher/linux/supervisor/supervisor.h"
 #include "vendor/compat.h"

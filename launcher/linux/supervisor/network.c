@@ -19,14 +19,11 @@
 #include "base/clock.h"
 #include "launcher/linux/ports.h"
 #include "launcher/linux/supervisor/supervisor.h"
+#include "vendor/compat.h"
 
 /* The namespace's own source address: from ranges that no host uses. */
 #define OWN_V4 "10.255.255.1"
 #define OWN_V6 "fd00:5e::1"
-
-#ifndef SO_NETNS_COOKIE
-# define SO_NETNS_COOKIE 71 /* Linux 5.14 */
-#endif
 
 struct request {
     struct nlmsghdr h;
@@ -203,8 +200,6 @@ static void send_sockets(struct sup *s)
         sup_fail(c, "the sandbox's network: sock_diag", NULL, errno);
     s->diag = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
     channel_msg_init(&m, CHANNEL_SOCKETS, 0, 0);
-    m.port[0] = PORTS_HTTP;
-    m.port[1] = PORTS_SOCKS;
     if (channel_send(c->launcher, &m, fds, CHANNEL_SOCKET_COUNT, 0) != 0)
         _exit(125);
     for (size_t i = 0; i < CHANNEL_SOCKET_COUNT; i++)
@@ -216,8 +211,8 @@ static void learn_cookie(struct sup *s)
     SRT_AUTO_FD int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     socklen_t len = sizeof(s->netns_cookie);
 
-    if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &s->netns_cookie,
-                             &len) != 0)
+    if (fd < 0 || getsockopt(fd, SOL_SOCKET, VND_SO_NETNS_COOKIE,
+                             &s->netns_cookie, &len) != 0)
         sup_fail(s->config, "SO_NETNS_COOKIE (Linux 5.14)", NULL, errno);
 }
 

@@ -15,6 +15,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/macros.h"
 #include "launcher/linux/crew.h"
 #include "launcher/linux/filter.h"
 #include "launcher/linux/init_config.h"

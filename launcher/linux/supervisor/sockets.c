@@ -29,10 +29,8 @@
 #include "launcher/events/event.h"
 #include "launcher/linux/ports.h"
 #include "launcher/linux/supervisor/connect.h"
+#include "vendor/compat.h"
 
-#ifndef SO_NETNS_COOKIE
-# define SO_NETNS_COOKIE 71 /* Linux 5.14 */
-#endif
 #ifndef IPV6_FREEBIND
 # define IPV6_FREEBIND 78 /* Linux 4.15 */
 #endif
@@ -409,7 +407,7 @@ static void connect_inet(struct sup *s, const struct seccomp_notif *n,
 {
     union connect_address given = {.sa.sa_family = AF_UNSPEC};
 
-    if (u64_option(*socket, SO_NETNS_COOKIE) != s->netns_cookie) {
+    if (u64_option(*socket, VND_SO_NETNS_COOKIE) != s->netns_cookie) {
         refuse_foreign(s, n);
         return;
     }

@@ -22,6 +22,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/macros.h"
 #include "launcher/linux/init_config.h"
 #include "launcher/linux/supervisor/supervisor.h"
 #include "vendor/compat.h"
@@ -189,7 +190,6 @@ static void make_mounts(const struct sup_config *c, int proc, pid_t child,
     if (fuse >= 0)
         await_masks(c, fuse);
     sup_mounts_make(c, proc, fuse);
-    send_descriptors(c, CHANNEL_NAMESPACES, ns, 2);
     srt_fd_close(&ns[0]);
     srt_fd_close(&ns[1]);
 }

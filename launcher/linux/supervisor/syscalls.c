@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/macros.h"
 #include "launcher/events/event.h"
 #include "launcher/linux/filter.h"
 #include "launcher/linux/supervisor/supervisor.h"

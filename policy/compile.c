@@ -135,8 +135,8 @@ static void sort_places(struct policy_compiler *c)
 
 enum srt_rc policy_compile(const struct policy_settings *s,
                            const struct policy_host *host,
-                           const char *const *own_files, struct policy *ret,
-                           struct srt_buf *diags)
+                           const struct policy_own_file *own_files,
+                           struct policy *ret, struct srt_buf *diags)
 {
     struct policy_compiler c = {.settings = s, .host = host, .diags = diags};
     struct policy_image *image = NULL;

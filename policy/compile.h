@@ -64,22 +64,29 @@ struct policy {
     struct srt_arena arena;
 };
 
+/* A file by which srt itself is chosen, or told what to do: where the command
+ * could write it, it stays as it is, and so do the links on its way. */
+struct policy_own_file {
+    const char *path; /* absolute; NULL: the end of the list */
+    const char *rule; /* "builtin:protect/policy" */
+};
+
 /*
  * Compile.  Errors (one line each in diags, as policy_settings_load() writes
  * them; SRT_E_CONFIG): an allowWrite that
  * does not exist, "~" without a home, a glob that matches too much ...
  * Existing protected names directly in a writable root become places, and so
- * does the policy's own file when a writable root holds it.  Entries of
+ * do own files when a writable root holds them.  Entries of
  * allowRead that are globs give what they match now; those of denyRead and
  * denyWrite also hold for what comes later.  With filesystem.disabled there
  * are no places.
  *
- * @own_files: NULL-terminated absolute paths to protect likewise (event
- *             files), or NULL
+ * @own_files: srt's own, or NULL; the policy's own file is none by itself
  */
 enum srt_rc policy_compile(const struct policy_settings *s,
                            const struct policy_host *host,
-                           const char *const *own_files, struct policy *ret,
+                           const struct policy_own_file *own_files,
+                           struct policy *ret,
                            struct srt_buf *diags) SRT_MUST_CHECK;
 void policy_release(struct policy *p);
 

@@ -27,6 +27,6 @@ void policy_compile_complain(struct policy_compiler *c, const char *pointer,
 
 void policy_compile_hosts(struct policy_compiler *c);
 void policy_compile_paths(struct policy_compiler *c,
-                          const char *const *own_files);
+                          const struct policy_own_file *own_files);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/path.h"
 #include "policy/compile_parts.h"
 #include "policy/glob.h"
+#include "policy/layout.h"
 #include "policy/protect.h"
 
 /* What is known while one entry is worked on. */
@@ -83,7 +84,8 @@ static void keep_link(void *ctx, const char *path)
         .link = true,
     };
 
-    if (!is_root(e->c, path))
+    /* What is srt's own inside leads nowhere else. */
+    if (!is_root(e->c, path) || policy_paths_builtin(path) != NULL)
         return;
     place.path = add_rule(
         e->c, path, protect ? POLICY_RULE_PROTECT : POLICY_LIST_DENY_WRITE,
@@ -390,26 +392,25 @@ static void protect_names(struct policy_compiler *c, const char *root)
     }
 }
 
-/* srt's own files, where the command could write them. */
-static void protect_own(struct policy_compiler *c, const char *path,
-                        const char *pointer)
+/* srt's own files, where the command could write them.  A link that it could
+ * replace chooses the file as well as its bytes do. */
+static void protect_own(struct policy_compiler *c,
+                        const struct policy_own_file *own)
 {
-    char absolute[SRT_PATH_MAX];
+    struct entry e = {
+        .c = c, .list = POLICY_RULE_PROTECT, .pointer = own->rule};
     char real[SRT_PATH_MAX];
     enum policy_kind kind;
-    int n = snprintf(absolute, sizeof(absolute), "%s%s%s",
-                     path[0] == '/' ? "" : c->host->cwd,
-                     path[0] == '/' ? "" : "/", path);
 
-    if (n < 0 || (size_t)n >= sizeof(absolute) ||
-        !c->host->real(c->host->ctx, absolute, real, sizeof(real), &kind))
-        return;
-    if (is_root(c, real))
-        protect_path(c, absolute, false, pointer);
+    if (c->host->real(c->host->ctx, own->path, real, sizeof(real), &kind) &&
+        is_root(c, real))
+        protect_path(c, own->path, false, own->rule);
+    else
+        c->host->links(c->host->ctx, own->path, keep_link, &e);
 }
 
 void policy_compile_paths(struct policy_compiler *c,
-                          const char *const *own_files)
+                          const struct policy_own_file *own_files)
 {
     size_t nroots;
 
@@ -424,8 +425,6 @@ void policy_compile_paths(struct policy_compiler *c,
     for (size_t i = 0;
          i < nroots && c->settings->protect != POLICY_PROTECT_NONE; i++)
         protect_names(c, c->roots[i]);
-    if (c->settings->path != NULL)
-        protect_own(c, c->settings->path, "builtin:protect/policy");
-    for (size_t i = 0; own_files != NULL && own_files[i] != NULL; i++)
-        protect_own(c, own_files[i], "builtin:protect/own");
+    for (; own_files != NULL && own_files->path != NULL; own_files++)
+        protect_own(c, own_files);
 }

@@ -12,6 +12,7 @@
 #include "policy/glob.h"
 #include "policy/host.h"
 #include "policy/suggest.h"
+#include "proxy/proxy.h"
 
 enum { ALLOWED = 0, DENIED = 1, NO_ANSWER = 125 };
 
@@ -111,7 +112,7 @@ static bool ask_connect(struct question *q, struct srt_err *err)
     }
     memcpy(q->target, q->subject, len);
     q->target[len] = '\0';
-    q->answer = policy_decide_host(q->policy.image, q->target, lo);
+    q->answer = proxy_admit_asked(q->policy.image, q->target, lo);
     q->loopback = is_loopback(q->target);
     (void)snprintf(q->target, sizeof(q->target), "%s", q->subject);
     return true;

@@ -8,6 +8,7 @@
 #include "base/path.h"
 #include "launcher/hostfs.h"
 #include "launcher/load.h"
+#include "launcher/notes.h"
 #include "launcher/own.h"
 #include "policy/compile.h"
 
@@ -46,6 +47,26 @@ static void print_effective(const struct policy *p)
     print_places(p);
 }
 
+/* What is no error, and yet should be known. */
+static void print_notes(const struct policy *p, const struct policy_host *host)
+{
+    struct launcher_notes n;
+
+    launcher_notes_make(p, host, &n);
+    for (size_t i = 0; i < n.nwarnings; i++)
+        (void)fprintf(stderr, "note: %s\n", n.warnings[i]);
+    /* Those of the links were warnings already. */
+    for (size_t i = 0; i < n.nweakenings; i++) {
+        bool told = false;
+
+        for (size_t k = 0; k < n.nwarnings; k++)
+            told |= n.warnings[k] == n.weakenings[i];
+        if (!told)
+            (void)fprintf(stderr, "note: %s\n", n.weakenings[i]);
+    }
+    launcher_notes_release(&n);
+}
+
 /* As a run would compile it, srt's own files with it. */
 static int judge_settings(const struct launcher_options *o,
                           const struct policy_settings *s, bool effective,
@@ -67,6 +88,7 @@ static int judge_settings(const struct launcher_options *o,
     if (policy_compile(s, &host, own.files, &policy, diags) == SRT_OK) {
         if (effective)
             print_effective(&policy);
+        print_notes(&policy, &host);
         policy_release(&policy);
         status = VALID;
     }

@@ -18,6 +18,7 @@
 #include "launcher/linux/ports.h"
 #include "launcher/linux/session.h"
 #include "launcher/load.h"
+#include "launcher/notes.h"
 #include "launcher/options.h"
 #include "launcher/own.h"
 #include "launcher/streams.h"
@@ -35,6 +36,7 @@ struct run {
     struct events_store *events;
     char cwd[SRT_PATH_MAX];
     struct launcher_own own;
+    struct launcher_notes notes;
     bool has_shim;
     char *shell_argv[4];
     char **argv;            /* what is executed */
@@ -239,6 +241,8 @@ static int run_session(struct run *r, enum policy_level level,
         .pass_fds = r->options.pass_fds,
         .npass_fds = r->options.npass_fds,
         .closed_fds = r->closed_fds,
+        .warnings = r->notes.warnings,
+        .weakenings = r->notes.weakenings,
         .force_plain_masks = getenv("SRT_TEST_NO_FUSE") != NULL, /* NOLINT */
     };
     struct srt_err err;
@@ -267,7 +271,7 @@ static int assemble(struct run *r)
     if (launcher_load_settings(&r->options, &r->settings, &diags) != SRT_OK)
         return fail_lines(r, srt_buf_str(&diags));
     for (size_t i = 0; i < r->settings.no_meaning.n; i++)
-        srt_log(SRT_LOG_DEBUG, "%s has no meaning on this system",
+        srt_log(SRT_LOG_DEBUG, "%s is accepted, and has no effect here",
                 r->settings.no_meaning.at[i].pointer);
     if (launcher_load_cwd(&r->options, r->cwd, sizeof(r->cwd), &err) !=
             SRT_OK ||
@@ -282,6 +286,7 @@ static int assemble(struct run *r)
         bwrap_find(r->settings.bwrap_path, &bwrap, &err) != SRT_OK)
         return fail(r, err.msg);
     make_environment(r, level);
+    launcher_notes_make(&r->policy, &r->host, &r->notes);
     return run_session(r, level, bwrap);
 }
 
@@ -295,6 +300,7 @@ static void release(struct run *r)
     srt_free_ptr(&r->shell_argv[2]);
     srt_buf_release(&r->command);
     launcher_own_release(&r->own);
+    launcher_notes_release(&r->notes);
     launcher_options_release(&r->options);
 }
 

@@ -8,6 +8,8 @@
 #include "base/path.h"
 #include "launcher/hostfs.h"
 #include "launcher/load.h"
+#include "launcher/notes.h"
+#include "launcher/own.h"
 #include "policy/compile.h"
 #include "policy/schema.h"
 
@@ -29,37 +31,75 @@ static void print_places(const struct policy *p)
     }
 }
 
-static int judge(const struct launcher_options *o, bool effective,
-                 struct srt_buf *diags)
+static void print_effective(const struct policy *p)
 {
-    struct policy_settings s;
+    SRT_AUTO_BUF struct srt_buf text = {.max = (size_t)16 << 20};
+
+    policy_settings_print(p->settings, &text);
+    (void)fputs(srt_buf_str(&text), stdout);
+    print_places(p);
+}
+
+/* What is no error, and yet should be known. */
+static void print_notes(const struct policy *p, const struct policy_host *host)
+{
+    struct launcher_notes n;
+
+    launcher_notes_make(p, host, &n);
+    for (size_t i = 0; i < n.nwarnings; i++)
+        (void)fprintf(stderr, "note: %s\n", n.warnings[i]);
+    /* Those of the links were warnings already. */
+    for (size_t i = 0; i < n.nweakenings; i++) {
+        bool told = false;
+
+        for (size_t k = 0; k < n.nwarnings; k++)
+            told |= n.warnings[k] == n.weakenings[i];
+        if (!told)
+            (void)fprintf(stderr, "note: %s\n", n.weakenings[i]);
+    }
+    launcher_notes_release(&n);
+}
+
+/* As a run would compile it, srt's own files with it. */
+static int judge_settings(const struct launcher_options *o,
+                          const struct policy_settings *s, bool effective,
+                          struct srt_buf *diags)
+{
+    struct launcher_own own;
     struct policy_host host;
     struct policy policy;
     char cwd[SRT_PATH_MAX];
     struct srt_err err;
+    int status = INVALID;
 
-    if (launcher_load_settings(o, &s, diags) != SRT_OK)
-        return INVALID;
-    if (launcher_load_cwd(o, cwd, sizeof(cwd), &err) != SRT_OK) {
+    if (launcher_load_cwd(o, cwd, sizeof(cwd), &err) != SRT_OK ||
+        launcher_own_find(o, s, &own, &err) != SRT_OK) {
         srt_buf_addf(diags, "%s\n", err.msg);
-        policy_settings_release(&s);
         return INVALID;
     }
     launcher_hostfs_init(&host, getenv("HOME"), cwd); /* NOLINT */
-    if (policy_compile(&s, &host, NULL, &policy, diags) != SRT_OK) {
-        policy_settings_release(&s);
-        return INVALID;
+    if (policy_compile(s, &host, own.files, &policy, diags) == SRT_OK) {
+        if (effective)
+            print_effective(&policy);
+        print_notes(&policy, &host);
+        policy_release(&policy);
+        status = VALID;
     }
-    if (effective) {
-        SRT_AUTO_BUF struct srt_buf text = {.max = (size_t)16 << 20};
+    launcher_own_release(&own);
+    return status;
+}
 
-        policy_settings_print(&s, &text);
-        (void)fputs(srt_buf_str(&text), stdout);
-        print_places(&policy);
-    }
-    policy_release(&policy);
+static int judge(const struct launcher_options *o, bool effective,
+                 struct srt_buf *diags)
+{
+    struct policy_settings s;
+    int status;
+
+    if (launcher_load_settings(o, &s, diags) != SRT_OK)
+        return INVALID;
+    status = judge_settings(o, &s, effective, diags);
     policy_settings_release(&s);
-    return VALID;
+    return status;
 }
 
 int launcher_check_main(char **argv)

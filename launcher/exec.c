@@ -19,7 +19,9 @@
 #include "launcher/linux/ports.h"
 #include "launcher/linux/session.h"
 #include "launcher/load.h"
+#include "launcher/notes.h"
 #include "launcher/options.h"
+#include "launcher/own.h"
 #include "launcher/streams.h"
 #include "vendor/version.h"
 
@@ -34,14 +36,12 @@ struct run {
     struct launcher_environment environment;
     struct events_store *events;
     char cwd[SRT_PATH_MAX];
-    char init_path[SRT_PATH_MAX];
-    char shim_path[SRT_PATH_MAX]; /* "" when it is not there */
+    struct launcher_own own;
+    struct launcher_notes notes;
+    bool has_shim;
     char *shell_argv[4];
-    char **argv; /* what is executed */
-    char self[SRT_PATH_MAX];
-    const char *own_files[LAUNCHER_OPTIONS_MAX_LIST + 8]; /* ends in NULL */
+    char **argv;            /* what is executed */
     struct srt_buf command; /* as text, for ignoreViolations */
-    struct srt_buf own_paths[LAUNCHER_OPTIONS_MAX_LIST + 1];
     unsigned closed_fds;
 };
 
@@ -84,53 +84,23 @@ static int fail_lines(struct run *r, const char *diags)
     return FAILED;
 }
 
-/* ../lib/libsrtshim.so and srt-init beside srt itself. */
-static void add_own_file(struct run *r, const char *path)
-{
-    size_t n = 0;
-
-    while (r->own_files[n] != NULL)
-        n++;
-    if (n + 1 < SRT_ARRAY_LEN(r->own_files))
-        r->own_files[n] = path;
-}
-
 static enum srt_rc find_own_files(struct run *r, struct srt_err *err)
 {
-    char self[SRT_PATH_MAX];
-    char dir[SRT_PATH_MAX];
-    char up[SRT_PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    enum srt_rc rc = launcher_own_find(&r->options, &r->settings, &r->own, err);
 
-    if (n <= 0)
-        return srt_err_sys(err, errno, "readlink /proc/self/exe");
-    self[n] = '\0';
-    (void)srt_path_split(self, dir, sizeof(dir));
-    (void)srt_path_split(dir, up, sizeof(up));
-    if (!srt_path_join(dir, "srt-init", r->init_path, sizeof(r->init_path)) ||
-        !srt_path_join(up, "lib/libsrtshim.so", r->shim_path,
-                       sizeof(r->shim_path)))
-        return srt_err_set(err, SRT_E_LIMIT, "'%s': the path is too long",
-                           self);
-    if (access(r->init_path, X_OK) != 0)
+    if (rc != SRT_OK)
+        return rc;
+    if (access(r->own.init_path, X_OK) != 0)
         return srt_err_sys(err, errno,
                            "'%s' (srt-init must lie beside srt, readable for "
                            "you)",
-                           r->init_path);
-    if (access(r->shim_path, R_OK) != 0) {
-        if (r->options.level_given && r->options.level != POLICY_LEVEL_FULL)
-            return srt_err_sys(err, errno,
-                               "'%s' (at this level the shim routes and "
-                               "reports)",
-                               r->shim_path);
-        r->shim_path[0] = '\0';
-    }
-    /* A command that could change them would choose the next run's sandbox. */
-    if (snprintf(r->self, sizeof(r->self), "%s", self) > 0)
-        add_own_file(r, r->self);
-    add_own_file(r, r->init_path);
-    if (r->shim_path[0] != '\0')
-        add_own_file(r, r->shim_path);
+                           r->own.init_path);
+    r->has_shim = access(r->own.shim_path, R_OK) == 0;
+    if (!r->has_shim && r->options.level_given &&
+        r->options.level != POLICY_LEVEL_FULL)
+        return srt_err_sys(err, errno,
+                           "'%s' (at this level the shim routes and reports)",
+                           r->own.shim_path);
     return SRT_OK;
 }
 
@@ -176,27 +146,6 @@ static enum srt_rc check_request(struct run *r, struct srt_err *err)
                                   err);
 }
 
-static bool is_file_sink(const char *dest)
-{
-    return strcmp(dest, "-") != 0 && strncmp(dest, "fd:", 3) != 0 &&
-           strncmp(dest, "unix:", 5) != 0;
-}
-
-static enum srt_rc add_sink(struct run *r, const char *dest, size_t *nfiles,
-                            struct srt_err *err)
-{
-    char here[SRT_PATH_MAX];
-
-    if (is_file_sink(dest) && getcwd(here, sizeof(here)) != NULL) {
-        struct srt_buf *b = &r->own_paths[*nfiles];
-
-        srt_buf_addf(b, "%s%s%s", dest[0] == '/' ? "" : here,
-                     dest[0] == '/' ? "" : "/", dest);
-        r->own_files[(*nfiles)++] = srt_buf_str(b);
-    }
-    return events_store_add_sink(r->events, dest, err);
-}
-
 static enum srt_rc check_descriptor(const char *dest, struct srt_err *err)
 {
     uint64_t n;
@@ -218,7 +167,6 @@ static enum srt_rc open_events(struct run *r, struct srt_err *err)
         .err_fd = STDERR_FILENO,
     };
     const char *from_env = getenv("SRT_EVENTS"); /* NOLINT: one thread */
-    size_t nfiles = 0;
     enum srt_rc rc = SRT_OK;
 
     /* Before srt has descriptors of its own that could be meant. */
@@ -229,9 +177,9 @@ static enum srt_rc open_events(struct run *r, struct srt_err *err)
         return rc;
     r->events = events_store_new(&o);
     if (from_env != NULL)
-        rc = add_sink(r, from_env, &nfiles, err);
+        rc = events_store_add_sink(r->events, from_env, err);
     for (size_t i = 0; rc == SRT_OK && i < r->options.nevents; i++)
-        rc = add_sink(r, r->options.events[i], &nfiles, err);
+        rc = events_store_add_sink(r->events, r->options.events[i], err);
     for (size_t i = 0; rc == SRT_OK && i < r->options.npass_fds; i++)
         if (events_store_owns_fd(r->events, r->options.pass_fds[i]))
             rc = srt_err_set(err, SRT_E_CONFIG,
@@ -266,7 +214,7 @@ static void make_environment(struct run *r, enum policy_level level)
         .options = &r->options,
         .inherited = environ,
         .tmpdir = BWRAP_TMPDIR,
-        .preload = r->shim_path[0] != '\0' ? BWRAP_SHIM : NULL,
+        .preload = r->has_shim ? BWRAP_SHIM : NULL,
         .proxy_variables = r->settings.proxy_env == POLICY_PROXY_ENV_ALWAYS ||
                            (r->settings.proxy_env == POLICY_PROXY_ENV_AUTO &&
                             level != POLICY_LEVEL_FULL),
@@ -288,12 +236,14 @@ static int run_session(struct run *r, enum policy_level level,
         .argv = r->argv,
         .environment = &r->environment,
         .bwrap = bwrap,
-        .init_path = r->init_path,
-        .shim_path = r->shim_path[0] != '\0' ? r->shim_path : NULL,
+        .init_path = r->own.init_path,
+        .shim_path = r->has_shim ? r->own.shim_path : NULL,
         .level = level,
         .pass_fds = r->options.pass_fds,
         .npass_fds = r->options.npass_fds,
         .closed_fds = r->closed_fds,
+        .warnings = r->notes.warnings,
+        .weakenings = r->notes.weakenings,
         .force_plain_masks = getenv("SRT_TEST_NO_FUSE") != NULL, /* NOLINT */
     };
     struct srt_err err;
@@ -322,14 +272,14 @@ static int assemble(struct run *r)
     if (launcher_load_settings(&r->options, &r->settings, &diags) != SRT_OK)
         return fail_lines(r, srt_buf_str(&diags));
     for (size_t i = 0; i < r->settings.no_meaning.n; i++)
-        srt_log(SRT_LOG_DEBUG, "%s has no meaning on this system",
+        srt_log(SRT_LOG_DEBUG, "%s is accepted, and has no effect here",
                 r->settings.no_meaning.at[i].pointer);
     if (launcher_load_cwd(&r->options, r->cwd, sizeof(r->cwd), &err) !=
             SRT_OK ||
         find_own_files(r, &err) != SRT_OK)
         return fail(r, err.msg);
     launcher_hostfs_init(&r->host, getenv("HOME"), r->cwd); /* NOLINT */
-    if (policy_compile(&r->settings, &r->host, r->own_files, &r->policy,
+    if (policy_compile(&r->settings, &r->host, r->own.files, &r->policy,
                        &diags) != SRT_OK)
         return fail_lines(r, srt_buf_str(&diags));
     events_store_set_image(r->events, r->policy.image);
@@ -337,6 +287,7 @@ static int assemble(struct run *r)
         bwrap_find(r->settings.bwrap_path, &bwrap, &err) != SRT_OK)
         return fail(r, err.msg);
     make_environment(r, level);
+    launcher_notes_make(&r->policy, &r->host, &r->notes);
     return run_session(r, level, bwrap);
 }
 
@@ -349,8 +300,8 @@ static void release(struct run *r)
     srt_free_ptr(&r->shell_argv[0]);
     srt_free_ptr(&r->shell_argv[2]);
     srt_buf_release(&r->command);
-    for (size_t i = 0; i < SRT_ARRAY_LEN(r->own_paths); i++)
-        srt_buf_release(&r->own_paths[i]);
+    launcher_own_release(&r->own);
+    launcher_notes_release(&r->notes);
     launcher_options_release(&r->options);
 }
 

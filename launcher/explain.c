@@ -9,9 +9,11 @@
 #include "base/path.h"
 #include "launcher/hostfs.h"
 #include "launcher/load.h"
+#include "launcher/own.h"
 #include "policy/glob.h"
 #include "policy/host.h"
 #include "policy/suggest.h"
+#include "proxy/proxy.h"
 
 enum { ALLOWED = 0, DENIED = 1, NO_ANSWER = 125 };
 
@@ -111,7 +113,7 @@ static bool ask_connect(struct question *q, struct srt_err *err)
     }
     memcpy(q->target, q->subject, len);
     q->target[len] = '\0';
-    q->answer = policy_decide_host(q->policy.image, q->target, lo);
+    q->answer = proxy_admit_offline(q->policy.image, q->target, lo);
     q->loopback = is_loopback(q->target);
     (void)snprintf(q->target, sizeof(q->target), "%s", q->subject);
     return true;
@@ -267,6 +269,7 @@ static int complain(const char *lines)
 static int answer(struct question *q, const struct launcher_options *o)
 {
     struct policy_settings settings;
+    struct launcher_own own;
     SRT_AUTO_BUF struct srt_buf diags = {0};
     struct srt_err err;
     char cwd[SRT_PATH_MAX];
@@ -276,20 +279,23 @@ static int answer(struct question *q, const struct launcher_options *o)
         return complain(err.msg);
     if (launcher_load_settings(o, &settings, &diags) != SRT_OK)
         return complain(srt_buf_str(&diags));
+    if (launcher_own_find(o, &settings, &own, &err) != SRT_OK) {
+        policy_settings_release(&settings);
+        return complain(err.msg);
+    }
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
     launcher_hostfs_init(&q->host, getenv("HOME"), cwd);
-    if (policy_compile(&settings, &q->host, NULL, &q->policy, &diags) !=
-        SRT_OK) {
-        policy_settings_release(&settings);
-        return complain(srt_buf_str(&diags));
-    }
-    if (q->row->ask(q, &err)) {
+    if (policy_compile(&settings, &q->host, own.files, &q->policy, &diags) !=
+        SRT_OK)
+        (void)complain(srt_buf_str(&diags));
+    else if (q->row->ask(q, &err)) {
         print_answer(q);
         status = q->answer.verdict == POLICY_ALLOW ? ALLOWED : DENIED;
     } else {
         (void)complain(err.msg);
     }
-    policy_release(&q->policy);
+    policy_release(&q->policy); /* empty after a failure */
+    launcher_own_release(&own);
     policy_settings_release(&settings);
     return status;
 }

@@ -5,25 +5,16 @@
  */
 #include "launcher/hostfs.h"
 
-#include <dirent.h>
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/alloc.h"
-#include "base/clock.h"
 #include "base/macros.h"
 #include "base/path.h"
-#include "policy/glob.h"
+#include "launcher/hosttree.h"
 
-enum {
-    LINKS_MAX = 40,           /* as the kernel */
-    GLOB_MAX_NAMES = 2000000, /* a few large node_modules */
-    GLOB_MAX_MS = 20000,
-};
+enum { LINKS_MAX = 40 }; /* as the kernel */
 
 struct walk {
     char done[SRT_PATH_MAX]; /* real so far; "" is the root */
@@ -157,102 +148,6 @@ static void find_links(void *ctx, const char *path, policy_emit_fn *emit,
     (void)walk_path(&w, path);
 }
 
-/* Directories still to be read, with where in the glob they stand. */
-struct pending {
-    char *path; /* owned */
-    uint64_t positions;
-};
-
-struct scan {
-    struct policy_glob glob;
-    struct pending *stack; /* owned */
-    size_t n, cap;
-    size_t names;
-    uint64_t deadline_ms;
-    policy_emit_fn *emit;
-    void *emit_ctx;
-};
-
-static void push(struct scan *s, const char *path, uint64_t positions)
-{
-    if (s->n == s->cap) {
-        s->cap = s->cap != 0 ? 2 * s->cap : 64;
-        s->stack = srt_xreallocarray(s->stack, s->cap, sizeof(s->stack[0]));
-    }
-    s->stack[s->n++] = (struct pending){srt_xstrdup(path), positions};
-}
-
-static bool is_directory(const struct dirent *e, const char *path)
-{
-    struct stat st;
-
-    if (e->d_type != DT_UNKNOWN)
-        return e->d_type == DT_DIR;
-    return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-static void look_at(struct scan *s, const char *dir, uint64_t positions,
-                    const struct dirent *e)
-{
-    char path[SRT_PATH_MAX];
-    uint64_t next = policy_glob_step(&s->glob, positions, e->d_name,
-                                     strlen(e->d_name));
-    int n;
-
-    if (next == 0)
-        return;
-    n = snprintf(path, sizeof(path), "%s/%s", strcmp(dir, "/") == 0 ? "" : dir,
-                 e->d_name);
-    if (n < 0 || (size_t)n >= sizeof(path))
-        return;
-    if (policy_glob_done(&s->glob, next))
-        s->emit(s->emit_ctx, path);
-    if (is_directory(e, path))
-        push(s, path, next);
-}
-
-/* A directory that cannot be read holds nothing that could be masked. */
-static bool read_directory(struct scan *s, const struct pending *at)
-{
-    DIR *d = opendir(at->path);
-    struct dirent *e;
-    bool ok = true;
-
-    if (d == NULL)
-        return true;
-    /* NOLINTNEXTLINE(concurrency-mt-unsafe): a stream of our own */
-    while (ok && (e = readdir(d)) != NULL) {
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-            continue;
-        ok = ++s->names <= GLOB_MAX_NAMES && srt_clock_ms() < s->deadline_ms;
-        if (ok)
-            look_at(s, at->path, at->positions, e);
-    }
-    (void)closedir(d);
-    return ok;
-}
-
-static bool find_glob(void *ctx, const char *base, const char *pattern,
-                      policy_emit_fn *emit, void *emit_ctx)
-{
-    struct scan s = {.emit = emit, .emit_ctx = emit_ctx};
-    bool ok = true;
-
-    (void)ctx;
-    if (!policy_glob_parse(pattern, &s.glob))
-        return false;
-    s.deadline_ms = srt_clock_ms() + GLOB_MAX_MS;
-    push(&s, base, policy_glob_begin(&s.glob));
-    while (s.n > 0) {
-        struct pending at = s.stack[--s.n];
-
-        ok = ok && read_directory(&s, &at);
-        free(at.path);
-    }
-    free(s.stack);
-    return ok;
-}
-
 static const char *find_unsupported(void *ctx, const char *path)
 {
     static const char *const made_inside[] = {"/dev", "/proc"};
@@ -276,7 +171,8 @@ void launcher_hostfs_init(struct policy_host *ret, const char *home,
         .cwd = cwd,
         .real = find_real,
         .links = find_links,
-        .glob = find_glob,
+        .glob = launcher_hosttree_glob,
+        .search = launcher_hosttree_search,
         .unsupported = find_unsupported,
     };
 }

@@ -4,8 +4,8 @@
 
 #include "policy/compile.h"
 
-/* Callbacks that use realpath-like walks and bounded directory scans (at most
- * 100 000 entries and 2 s for one glob).  `home` and `cwd` are borrowed. */
+/* Callbacks that resolve paths here and walk the tree in hosttree.c.  `home`
+ * and `cwd` are borrowed. */
 void launcher_hostfs_init(struct policy_host *ret, const char *home,
                           const char *cwd);
 

@@ -10,16 +10,26 @@
 
 #include "base/path.h"
 
+bool launcher_load_home_policy(char *out, size_t size)
+{
+    /* No thread changes the environment. */
+    const char *home = getenv("HOME"); /* NOLINT(concurrency-mt-unsafe) */
+    int n;
+
+    if (home == NULL || home[0] != '/')
+        return false;
+    n = snprintf(out, size, "%s/.srt-settings.json", home);
+    return n >= 0 && (size_t)n < size;
+}
+
 /* NULL: the built-in policy.  False: a diagnostic was made. */
 static bool find_policy(const struct launcher_options *o, char *buf,
                         size_t size, const char **ret, struct srt_buf *diags)
 {
     /* No thread changes the environment. */
     const char *named = getenv(
-        "SRT_POLICY");                 /* NOLINT(concurrency-mt-unsafe) */
-    const char *home = getenv("HOME"); /* NOLINT(concurrency-mt-unsafe) */
+        "SRT_POLICY"); /* NOLINT(concurrency-mt-unsafe) */
     struct stat st;
-    int n;
 
     *ret = o->policy != NULL ? o->policy : named;
     if (*ret != NULL && (*ret)[0] == '\0') {
@@ -27,10 +37,7 @@ static bool find_policy(const struct launcher_options *o, char *buf,
                      o->policy != NULL ? "--policy" : "SRT_POLICY");
         return false;
     }
-    if (*ret != NULL || home == NULL || home[0] != '/')
-        return true;
-    n = snprintf(buf, size, "%s/.srt-settings.json", home);
-    if (n < 0 || (size_t)n >= size)
+    if (*ret != NULL || !launcher_load_home_policy(buf, size))
         return true;
     /* One that is there but cannot be used is an error, not a reason to go
      * on without it. */

@@ -18,6 +18,9 @@ enum srt_rc launcher_load_settings(const struct launcher_options *o,
                                    struct policy_settings *ret,
                                    struct srt_buf *diags) SRT_MUST_CHECK;
 
+/* ~/.srt-settings.json, there or not.  False: no home directory. */
+bool launcher_load_home_policy(char *out, size_t size);
+
 /* The real directory that relative paths of the policy are relative to:
  * --cwd, or srt's own. */
 enum srt_rc launcher_load_cwd(const struct launcher_options *o, char *out,

@@ -77,7 +77,7 @@ static void note_objects(struct policy_compiler *c)
     bool filesystem = s->allow_git_config || s->filesystem_disabled ||
                       s->tmp != POLICY_TMP_AUTO ||
                       s->protect != POLICY_PROTECT_DEFAULT ||
-                      has_object(s, "/filesystem/");
+                      s->depth_in_filesystem || has_object(s, "/filesystem/");
 
     for (int list = 0; list < POLICY_LISTS; list++) {
         bool any = false;
@@ -135,8 +135,8 @@ static void sort_places(struct policy_compiler *c)
 
 enum srt_rc policy_compile(const struct policy_settings *s,
                            const struct policy_host *host,
-                           const char *const *own_files, struct policy *ret,
-                           struct srt_buf *diags)
+                           const struct policy_own_file *own_files,
+                           struct policy *ret, struct srt_buf *diags)
 {
     struct policy_compiler c = {.settings = s, .host = host, .diags = diags};
     struct policy_image *image = NULL;
@@ -146,7 +146,9 @@ enum srt_rc policy_compile(const struct policy_settings *s,
     c.build.ignore = &s->ignore;
     note_objects(&c);
     policy_compile_hosts(&c);
-    policy_compile_paths(&c, own_files);
+    policy_compile_paths(&c);
+    policy_compile_protect(&c, own_files);
+    policy_compile_judge_unlisted(&c);
     sort_places(&c);
     if (c.problems == 0) {
         rc = policy_build_image(&c.build, &image, &err);
@@ -155,8 +157,10 @@ enum srt_rc policy_compile(const struct policy_settings *s,
     }
     policy_build_release(&c.build);
     free(c.roots);
+    free(c.unlisted);
     if (rc != SRT_OK) {
         free(c.places);
+        free(c.redirects);
         srt_arena_release(&c.arena);
         return rc;
     }
@@ -165,6 +169,8 @@ enum srt_rc policy_compile(const struct policy_settings *s,
         .image = image,
         .places = c.places,
         .nplaces = c.nplaces,
+        .redirects = c.redirects,
+        .nredirects = c.nredirects,
         .arena = c.arena,
     };
     return SRT_OK;
@@ -174,6 +180,7 @@ void policy_release(struct policy *p)
 {
     free(p->image);
     free(p->places);
+    free(p->redirects);
     srt_arena_release(&p->arena);
     *p = (struct policy){0};
 }

@@ -16,6 +16,16 @@ enum policy_kind {
 };
 
 typedef void policy_emit_fn(void *emit_ctx, const char *path);
+typedef bool policy_wanted_fn(const char *name);
+
+/* What a walk over the host's tree tells. */
+struct policy_walk {
+    void *ctx;
+    policy_emit_fn *found; /* one that was looked for; not real, as found */
+    /* A directory that had to be passed by, as it cannot be listed: it may be
+     * entered (open), or it is this user's own, who could make that so. */
+    void (*unlisted)(void *ctx, const char *path, bool open);
+};
 
 /* What the compiler must know of the host.  The launcher implements it with
  * system calls (launcher/hostfs.c), tests with a table. */
@@ -31,14 +41,28 @@ struct policy_host {
      * directory is real, the last component is the link. */
     void (*links)(void *ctx, const char *path, policy_emit_fn *emit,
                   void *emit_ctx);
-    /* Call emit for each existing path (not real, as found) below the real
-     * directory `base` that the relative glob matches; symlinks are matched,
-     * not followed.  False: it met too much, or took too long. */
-    bool (*glob)(void *ctx, const char *base, const char *pattern,
-                 policy_emit_fn *emit, void *emit_ctx);
+    /* Find each existing path below the real directory `base` that the
+     * relative glob matches; symlinks are matched, not followed.  An error
+     * names the directory, or is SRT_E_LIMIT: too much, or too slow. */
+    enum srt_rc (*glob)(void *ctx, const char *base, const char *pattern,
+                        const struct policy_walk *to, struct srt_err *err);
+    /* The same for each path of 1 to `depth` components below `base` whose
+     * last one is wanted.  Another user's directories that cannot be listed
+     * are not told. */
+    enum srt_rc (*search)(void *ctx, const char *base, unsigned depth,
+                          policy_wanted_fn *wanted,
+                          const struct policy_walk *to, struct srt_err *err);
     /* Why a denyRead of this real path cannot be enforced on this system, with
      * what was expected instead; NULL: it can.  May be NULL itself. */
     const char *(*unsupported)(void *ctx, const char *path);
+};
+
+/* A symlink by which an allow entry leads where it does, in a place that runs
+ * may write: an earlier one could have put it there. */
+struct policy_redirect {
+    const char *rule; /* pointer of the entry */
+    const char *link;
+    const char *leads_to; /* where the entry really is */
 };
 
 /* One concrete place of the host that some entry names, after symlinks and
@@ -61,25 +85,35 @@ struct policy {
     struct policy_image *image;             /* owned */
     struct policy_place *places;            /* owned, sorted by path */
     size_t nplaces;
+    struct policy_redirect *redirects; /* owned */
+    size_t nredirects;
     struct srt_arena arena;
+};
+
+/* A file by which srt itself is chosen, or told what to do: where the command
+ * could write it, it stays as it is, and so do the links on its way. */
+struct policy_own_file {
+    const char *path; /* absolute; NULL: the end of the list */
+    const char *rule; /* "builtin:protect/policy" */
 };
 
 /*
  * Compile.  Errors (one line each in diags, as policy_settings_load() writes
  * them; SRT_E_CONFIG): an allowWrite that
  * does not exist, "~" without a home, a glob that matches too much ...
- * Existing protected names directly in a writable root become places, and so
- * does the policy's own file when a writable root holds it.  Entries of
+ * Existing protected names in a writable root, down to
+ * mandatoryDenySearchDepth, become places, and so do own files when a writable
+ * root holds them.  Entries of
  * allowRead that are globs give what they match now; those of denyRead and
  * denyWrite also hold for what comes later.  With filesystem.disabled there
  * are no places.
  *
- * @own_files: NULL-terminated absolute paths to protect likewise (event
- *             files), or NULL
+ * @own_files: srt's own, or NULL; the policy's own file is none by itself
  */
 enum srt_rc policy_compile(const struct policy_settings *s,
                            const struct policy_host *host,
-                           const char *const *own_files, struct policy *ret,
+                           const struct policy_own_file *own_files,
+                           struct policy *ret,
                            struct srt_buf *diags) SRT_MUST_CHECK;
 void policy_release(struct policy *p);
 

@@ -10,18 +10,9 @@
 #include "base/path.h"
 #include "policy/compile_parts.h"
 #include "policy/glob.h"
-#include "policy/protect.h"
+#include "policy/layout.h"
 
-/* What is known while one entry is worked on. */
-struct entry {
-    struct policy_compiler *c;
-    const struct policy_text *text;
-    uint32_t list;
-    const char *pointer;
-    size_t found; /* paths that its glob matched */
-};
-
-static bool is_root(const struct policy_compiler *c, const char *path)
+bool policy_compile_is_root(const struct policy_compiler *c, const char *path)
 {
     for (size_t i = 0; i < c->nroots; i++)
         if (srt_path_under(path, c->roots[i]))
@@ -70,10 +61,9 @@ static bool is_denial(uint32_t list)
            list == POLICY_RULE_PROTECT;
 }
 
-/* A symlink on the way to a denied place: it must not be replaced. */
-static void keep_link(void *ctx, const char *path)
+void policy_compile_keep_link(void *ctx, const char *path)
 {
-    struct entry *e = ctx;
+    struct policy_entry *e = ctx;
     bool protect = e->list == POLICY_RULE_PROTECT;
     struct policy_place place = {
         .rule = e->pointer,
@@ -83,7 +73,9 @@ static void keep_link(void *ctx, const char *path)
         .link = true,
     };
 
-    if (!is_root(e->c, path))
+    /* What is srt's own inside leads nowhere else. */
+    if (!policy_compile_is_root(e->c, path) ||
+        policy_paths_builtin(path) != NULL)
         return;
     place.path = add_rule(
         e->c, path, protect ? POLICY_RULE_PROTECT : POLICY_LIST_DENY_WRITE,
@@ -91,7 +83,7 @@ static void keep_link(void *ctx, const char *path)
     add_place(e->c, &place);
 }
 
-static void complain_loop(struct entry *e, const char *path)
+static void complain_loop(struct policy_entry *e, const char *path)
 {
     char quoted[SRT_LOG_QUOTED_MAX];
 
@@ -102,7 +94,7 @@ static void complain_loop(struct entry *e, const char *path)
         srt_log_quote(path, quoted, sizeof(quoted)));
 }
 
-static void complain_missing(struct entry *e, const char *path)
+static void complain_missing(struct policy_entry *e, const char *path)
 {
     char quoted[SRT_LOG_QUOTED_MAX];
 
@@ -115,7 +107,7 @@ static void complain_missing(struct entry *e, const char *path)
 
 /* A denyWrite of what does not exist: nothing can be mounted there, so what
  * there is of its way must stay.  Moved away and back it could bring it. */
-static void add_absent(struct entry *e, struct policy_place *place)
+static void add_absent(struct policy_entry *e, struct policy_place *place)
 {
     const struct policy_host *host = e->c->host;
     enum policy_kind kind = POLICY_KIND_ABSENT;
@@ -123,7 +115,7 @@ static void add_absent(struct entry *e, struct policy_place *place)
     char parent[SRT_PATH_MAX];
     char real[SRT_PATH_MAX];
 
-    if (!is_root(e->c, place->path))
+    if (!policy_compile_is_root(e->c, place->path))
         return; /* never writable */
     (void)srt_path_clean(place->path, at, sizeof(at));
     while (kind != POLICY_KIND_DIR && strcmp(at, "/") != 0 &&
@@ -132,14 +124,58 @@ static void add_absent(struct entry *e, struct policy_place *place)
         if (!host->real(host->ctx, at, real, sizeof(real), &kind))
             return;
     }
-    if (is_root(e->c, at))
+    if (policy_compile_is_root(e->c, at))
         place->way = srt_arena_strdup(&e->c->arena, at);
     place->list = POLICY_LIST_DENY_WRITE;
     add_place(e->c, place);
 }
 
-/* One absolute path, not yet real. */
-static void add_path(struct entry *e, const char *path)
+static bool is_allowance(uint32_t list)
+{
+    return list == POLICY_LIST_ALLOW_READ || list == POLICY_LIST_ALLOW_WRITE ||
+           list == POLICY_LIST_ALLOW_UNIX_SOCKETS;
+}
+
+/* A symlink on the way of an allow entry. */
+static void note_link(void *ctx, const char *path)
+{
+    struct policy_entry *e = ctx;
+    struct policy_compiler *c = e->c;
+
+    if (c->nredirects == c->redirects_cap) {
+        c->redirects_cap = c->redirects_cap != 0 ? 2 * c->redirects_cap : 16;
+        c->redirects = srt_xreallocarray(c->redirects, c->redirects_cap,
+                                         sizeof(c->redirects[0]));
+    }
+    c->redirects[c->nredirects++] = (struct policy_redirect){
+        .rule = e->pointer,
+        .link = srt_arena_strdup(&c->arena, path),
+        .leads_to = srt_arena_strdup(&c->arena, e->real)};
+}
+
+/* The links that matter, now that all roots are known. */
+static void keep_redirects(struct policy_compiler *c)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < c->nredirects; i++)
+        if (policy_compile_is_root(c, c->redirects[i].link))
+            c->redirects[n++] = c->redirects[i];
+    c->nredirects = n;
+}
+
+/* What stands on the way of the entry's path, which leads to e->real. */
+static void look_at_links(struct policy_entry *e, const char *path)
+{
+    const struct policy_host *host = e->c->host;
+
+    if (is_denial(e->list))
+        host->links(host->ctx, path, policy_compile_keep_link, e);
+    if (is_allowance(e->list))
+        host->links(host->ctx, path, note_link, e);
+}
+
+void policy_compile_path(struct policy_entry *e, const char *path)
 {
     struct policy_compiler *c = e->c;
     char real[SRT_PATH_MAX];
@@ -165,10 +201,10 @@ static void add_path(struct entry *e, const char *path)
         return;
     }
     place.path = add_rule(c, real, e->list, e->pointer);
+    e->real = place.path;
     if (e->list == POLICY_LIST_ALLOW_WRITE)
         add_root(c, place.path);
-    if (is_denial(e->list))
-        c->host->links(c->host->ctx, path, keep_link, e);
+    look_at_links(e, path);
     if (place.kind == POLICY_KIND_ABSENT && e->list == POLICY_LIST_DENY_WRITE)
         add_absent(e, &place);
     if (place.kind == POLICY_KIND_ABSENT ||
@@ -182,20 +218,27 @@ static void add_path(struct entry *e, const char *path)
 
 static void add_found(void *ctx, const char *path)
 {
-    struct entry *e = ctx;
+    policy_compile_path(ctx, path);
+}
 
-    e->found++;
-    add_path(e, path);
+void policy_compile_walk_failed(struct policy_entry *e, const char *mend,
+                                const struct srt_err *err)
+{
+    policy_compile_complain(e->c, e->pointer, "%s; expected %s", err->msg,
+                            mend);
 }
 
 /* base/pattern; base is real where it exists. */
-static void add_glob(struct entry *e, const char *base, const char *pattern)
+static void add_glob(struct policy_entry *e, const char *base,
+                     const char *pattern)
 {
     struct policy_compiler *c = e->c;
     struct policy_build_item item = {.pointer = e->pointer, .list = e->list};
+    const struct policy_walk to = {e, add_found, policy_compile_unlisted};
     char real[SRT_PATH_MAX];
     char quoted[SRT_LOG_QUOTED_MAX];
     enum policy_kind kind;
+    struct srt_err err;
     const char *why;
 
     if (!policy_glob_check(pattern, &why)) {
@@ -208,20 +251,22 @@ static void add_glob(struct entry *e, const char *base, const char *pattern)
         complain_loop(e, base);
         return;
     }
+    e->real = srt_arena_strdup(&c->arena, real);
     if (is_denial(e->list)) {
-        item.key = srt_arena_strdup(&c->arena, real);
+        item.key = e->real;
         item.key_len = strlen(real);
         item.glob = srt_arena_strdup(&c->arena, pattern);
         policy_build_add(&c->build.paths, &item);
-        c->host->links(c->host->ctx, base, keep_link, e);
     }
+    look_at_links(e, base);
     if (kind == POLICY_KIND_DIR &&
-        !c->host->glob(c->host->ctx, real, pattern, add_found, e))
-        policy_compile_complain(
-            c, e->pointer,
-            "\"%s\" has more than 2000000 names to look at, or took more than "
-            "20 s; begin the glob further down",
-            srt_log_quote(e->text->text, quoted, sizeof(quoted)));
+        c->host->glob(c->host->ctx, real, pattern, &to, &err) != SRT_OK)
+        policy_compile_walk_failed(
+            e,
+            err.rc == SRT_E_LIMIT
+                ? "a glob that begins further down"
+                : "one that can be read, or an entry for it as a whole",
+            &err);
 }
 
 static bool has_tail(const char *s, size_t len, const char *tail)
@@ -252,7 +297,7 @@ static void drop_tail(char *path, bool literal)
 }
 
 /* The entry as an absolute path, ".." and symlinks still in it. */
-static bool make_absolute(struct entry *e, char *out, size_t size)
+static bool make_absolute(struct policy_entry *e, char *out, size_t size)
 {
     const char *text = e->text->text;
     const char *home = e->c->host->home;
@@ -291,7 +336,7 @@ static bool make_absolute(struct entry *e, char *out, size_t size)
 
 /* The byte where the part with wildcards begins, behind the text that home or
  * the working directory contributed (whose names are literal). */
-static size_t find_magic(const struct entry *e, const char *path)
+static size_t find_magic(const struct policy_entry *e, const char *path)
 {
     const char *text = e->text->text;
     size_t prefix = 0;
@@ -307,7 +352,7 @@ static size_t find_magic(const struct entry *e, const char *path)
     return at;
 }
 
-static void add_entry(struct entry *e)
+static void add_entry(struct policy_entry *e)
 {
     char path[SRT_PATH_MAX];
     bool may_glob = !e->text->literal && (e->list == POLICY_LIST_DENY_READ ||
@@ -321,13 +366,13 @@ static void add_entry(struct entry *e)
         return;
     at = find_magic(e, path);
     if (!may_glob || path[at] == '\0') {
-        add_path(e, path);
+        policy_compile_path(e, path);
         return;
     }
     /* A name that exists as it is written is meant, too. */
     if (e->c->host->real(e->c->host->ctx, path, real, sizeof(real), &kind) &&
         kind != POLICY_KIND_ABSENT)
-        add_path(e, path);
+        policy_compile_path(e, path);
     while (path[at - 1] != '/')
         at--;
     path[at - 1] = '\0';
@@ -339,93 +384,25 @@ static void add_list(struct policy_compiler *c, enum policy_list list)
     const struct policy_texts *texts = &c->settings->lists[list];
 
     for (size_t i = 0; i < texts->n; i++) {
-        struct entry e = {.c = c,
-                          .text = &texts->at[i],
-                          .list = list,
-                          .pointer = texts->at[i].pointer};
+        struct policy_entry e = {.c = c,
+                                 .text = &texts->at[i],
+                                 .list = list,
+                                 .pointer = texts->at[i].pointer};
 
         add_entry(&e);
     }
 }
 
-static void note_presence(void *ctx, const char *path)
+void policy_compile_paths(struct policy_compiler *c)
 {
-    (void)path;
-    *(bool *)ctx = true;
-}
-
-/* Protect what stands at path, if something does: a dangling symlink, too. */
-static void protect_path(struct policy_compiler *c, const char *path,
-                         bool only_file, const char *pointer)
-{
-    struct policy_text text = {.text = path, .literal = true};
-    struct entry e = {c, &text, POLICY_RULE_PROTECT, pointer, 0};
-    char real[SRT_PATH_MAX];
-    enum policy_kind kind;
-    bool present;
-
-    if (!c->host->real(c->host->ctx, path, real, sizeof(real), &kind))
-        return;
-    present = kind != POLICY_KIND_ABSENT;
-    if (!present)
-        c->host->links(c->host->ctx, path, note_presence, &present);
-    if (present && !(only_file && kind == POLICY_KIND_DIR))
-        add_path(&e, path);
-}
-
-static void protect_names(struct policy_compiler *c, const char *root)
-{
-    for (size_t i = 0; i < policy_protect_count; i++) {
-        const struct policy_protect_row *row = &policy_protect_rows[i];
-        char path[SRT_PATH_MAX];
-        char rule[64];
-
-        if (row->git_config && c->settings->allow_git_config)
-            continue;
-        if (!srt_path_join(root, row->name, path, sizeof(path)))
-            continue;
-        (void)snprintf(rule, sizeof(rule), "builtin:protect/%s", row->name);
-        protect_path(c, path, row->only_file,
-                     srt_arena_strdup(&c->arena, rule));
-    }
-}
-
-/* srt's own files, where the command could write them. */
-static void protect_own(struct policy_compiler *c, const char *path,
-                        const char *pointer)
-{
-    char absolute[SRT_PATH_MAX];
-    char real[SRT_PATH_MAX];
-    enum policy_kind kind;
-    int n = snprintf(absolute, sizeof(absolute), "%s%s%s",
-                     path[0] == '/' ? "" : c->host->cwd,
-                     path[0] == '/' ? "" : "/", path);
-
-    if (n < 0 || (size_t)n >= sizeof(absolute) ||
-        !c->host->real(c->host->ctx, absolute, real, sizeof(real), &kind))
-        return;
-    if (is_root(c, real))
-        protect_path(c, absolute, false, pointer);
-}
-
-void policy_compile_paths(struct policy_compiler *c,
-                          const char *const *own_files)
-{
-    size_t nroots;
-
     add_list(c, POLICY_LIST_ALLOW_UNIX_SOCKETS);
-    if (c->settings->filesystem_disabled)
+    if (c->settings->filesystem_disabled) {
+        c->nredirects = 0; /* everything may be written, links too */
         return;
+    }
     add_list(c, POLICY_LIST_ALLOW_WRITE);
-    nroots = c->nroots;
     add_list(c, POLICY_LIST_ALLOW_READ);
     add_list(c, POLICY_LIST_DENY_READ);
     add_list(c, POLICY_LIST_DENY_WRITE);
-    for (size_t i = 0;
-         i < nroots && c->settings->protect != POLICY_PROTECT_NONE; i++)
-        protect_names(c, c->roots[i]);
-    if (c->settings->path != NULL)
-        protect_own(c, c->settings->path, "builtin:protect/policy");
-    for (size_t i = 0; own_files != NULL && own_files[i] != NULL; i++)
-        protect_own(c, own_files[i], "builtin:protect/own");
+    keep_redirects(c);
 }

@@ -28,6 +28,8 @@ const struct policy_protect_row policy_protect_rows[] = {
     {".git/hooks", false, false, "run by git on the host"},
     {".git/config", false, true, "fsmonitor, filters and aliases run commands"},
     {".git/config.worktree", false, true, "as .git/config"},
+    {".git/commondir", true, false, "points git to another config and hooks"},
+    {".git/gitdir", true, false, "points git to another worktree"},
     {".git", true, false, "points git to another repository's config"},
     {"commondir", true, false, "points git to another config and hooks"},
     {"gitdir", true, false, "points git to another worktree"},

@@ -9,54 +9,57 @@
 
 enum state {
     SUPPORTED,
-    LATER,   /* refused unless it is the default: "not supported yet" */
-    NEVER,   /* protects somebody, and srt cannot give its meaning */
-    IGNORED, /* no meaning on this platform; told once under --debug */
+    LATER,   /* refused unless neutral: "not supported yet" */
+    NEVER,   /* protects somebody, and srt cannot give its meaning: likewise */
+    IGNORED, /* takes nothing from anybody: without meaning here, or what srt
+                does anyway */
 };
-
-/* `arg` of a key without a setter: {} is not the default, but turns it on. */
-enum { EMPTY_MEANS_ON = 1 };
 
 struct row {
     const char *object; /* "", "/network", ... */
     const char *key;
     enum state state;
     policy_schema_set_fn *set;
-    size_t arg; /* a list, an offset, or nothing, as `set` takes it */
+    size_t arg;          /* a list, an offset, or nothing, as `set` takes it */
+    const char *neutral; /* of LATER and NEVER: the value that asks for nothing,
+                            as JSON; NULL: there is none */
 };
 
 /* ---- the table ---- */
 
-#define LIST(l) policy_schema_set_list, POLICY_LIST_##l
-#define FLAG(m) policy_schema_set_bool, offsetof(struct policy_settings, m)
+#define LIST(l) policy_schema_set_list, POLICY_LIST_##l, NULL
+#define FLAG(m)                                                                \
+ policy_schema_set_bool, offsetof(struct policy_settings, m), NULL
+#define SET(name)  policy_schema_set_##name, 0, NULL
+#define BUT(value) NULL, 0, value
+#define NOTHING    NULL, 0, NULL
 
 static const struct row rows[] = {
-    {"", "$schema", SUPPORTED, NULL, 0},
-    {"", "version", SUPPORTED, policy_schema_set_version, 0},
-    {"", "network", SUPPORTED, NULL, 0},
-    {"", "filesystem", SUPPORTED, NULL, 0},
-    {"", "environment", SUPPORTED, NULL, 0},
-    {"", "ignoreViolations", SUPPORTED, policy_schema_set_ignore, 0},
-    {"", "minimumLevel", SUPPORTED, policy_schema_set_level, 0},
-    {"", "bwrapPath", SUPPORTED, policy_schema_set_bwrap, 0},
-    {"", "devices", LATER, NULL, 0},
-    {"", "allowNestedUserNamespaces", LATER, NULL, 0},
-    {"", "enableWeakerNestedSandbox", LATER, NULL, 0},
-    {"", "mandatoryDenySearchDepth", LATER, NULL, 0},
-    {"", "credentials", NEVER, NULL, 0},
-    {"", "git", LATER, NULL, 0},
-    {"", "allowPty", IGNORED, NULL, 0},
-    {"", "allowAppleEvents", IGNORED, NULL, 0},
-    {"", "enableWeakerNetworkIsolation", IGNORED, NULL, 0},
-    {"", "ripgrep", IGNORED, NULL, 0},
-    {"", "seccomp", IGNORED, NULL, 0},
-    {"", "socatPath", IGNORED, NULL, 0},
-    {"", "javaAgentJarPath", IGNORED, NULL, 0},
-    {"", "windows", IGNORED, NULL, 0},
+    {"", "$schema", SUPPORTED, NOTHING},
+    {"", "version", SUPPORTED, SET(version)},
+    {"", "network", SUPPORTED, NOTHING},
+    {"", "filesystem", SUPPORTED, NOTHING},
+    {"", "environment", SUPPORTED, NOTHING},
+    {"", "ignoreViolations", SUPPORTED, SET(ignore)},
+    {"", "minimumLevel", SUPPORTED, SET(level)},
+    {"", "bwrapPath", SUPPORTED, SET(bwrap)},
+    {"", "mandatoryDenySearchDepth", SUPPORTED, SET(depth)},
+    {"", "devices", LATER, BUT("[]")},
+    {"", "allowNestedUserNamespaces", LATER, BUT("false")},
+    {"", "enableWeakerNestedSandbox", LATER, BUT("false")},
+    {"", "git", LATER, BUT("{}")},
+    {"", "credentials", NEVER, BUT("{}")},
+    {"", "allowPty", IGNORED, NOTHING},
+    {"", "allowAppleEvents", IGNORED, NOTHING},
+    {"", "enableWeakerNetworkIsolation", IGNORED, NOTHING},
+    {"", "ripgrep", IGNORED, NOTHING},
+    {"", "seccomp", IGNORED, NOTHING},
+    {"", "socatPath", IGNORED, NOTHING},
+    {"", "javaAgentJarPath", IGNORED, NOTHING},
+    {"", "windows", IGNORED, NOTHING},
     {"/network", "allowedDomains", SUPPORTED, LIST(ALLOWED_DOMAINS)},
     {"/network", "deniedDomains", SUPPORTED, LIST(DENIED_DOMAINS)},
-    {"/network", "deniedDomainReasons", SUPPORTED, policy_schema_set_reasons,
-     0},
+    {"/network", "deniedDomainReasons", SUPPORTED, SET(reasons)},
     {"/network", "allowedAddresses", SUPPORTED, LIST(ALLOWED_ADDRESSES)},
     {"/network", "deniedAddresses", SUPPORTED, LIST(DENIED_ADDRESSES)},
     {"/network", "deniedResolvedAddresses", SUPPORTED,
@@ -64,34 +67,34 @@ static const struct row rows[] = {
     {"/network", "allowUnixSockets", SUPPORTED, LIST(ALLOW_UNIX_SOCKETS)},
     {"/network", "allowAllUnixSockets", SUPPORTED,
      FLAG(allow_all_unix_sockets)},
-    {"/network", "proxyEnv", SUPPORTED, policy_schema_set_proxy_env, 0},
-    {"/network", "allowLocalPorts", LATER, NULL, 0},
-    {"/network", "allowLocalBinding", LATER, NULL, 0},
-    {"/network", "parentProxy", LATER, NULL, 0},
-    {"/network", "httpProxyPort", LATER, NULL, 0},
-    {"/network", "socksProxyPort", LATER, NULL, 0},
-    {"/network", "refuseOpaqueTunnels", NEVER, NULL, 0},
-    {"/network", "requireHostMatch", NEVER, NULL, 0},
-    {"/network", "stripResponseHeaders", NEVER, NULL, 0},
-    {"/network", "ambiguousRequestTarget", IGNORED, NULL, 0},
-    {"/network", "allowPlaintextHeaderSet", IGNORED, NULL, 0},
-    {"/network", "strictAllowlist", IGNORED, NULL, 0},
-    {"/network", "allowMachLookup", IGNORED, NULL, 0},
-    {"/network", "tlsTerminate", NEVER, NULL, EMPTY_MEANS_ON},
-    {"/network", "mitmProxy", NEVER, NULL, 0},
-    {"/network", "filterRequest", NEVER, NULL, 0},
+    {"/network", "proxyEnv", SUPPORTED, SET(proxy_env)},
+    {"/network", "allowLocalPorts", LATER, BUT("[]")},
+    {"/network", "allowLocalBinding", LATER, BUT("false")},
+    {"/network", "parentProxy", LATER, BUT("{}")},
+    {"/network", "httpProxyPort", LATER, NOTHING},
+    {"/network", "socksProxyPort", LATER, NOTHING},
+    {"/network", "refuseOpaqueTunnels", NEVER, BUT("false")},
+    {"/network", "requireHostMatch", NEVER, BUT("false")},
+    {"/network", "stripResponseHeaders", NEVER, BUT("[]")},
+    {"/network", "ambiguousRequestTarget", NEVER, BUT("\"asSpelled\"")},
+    {"/network", "mitmProxy", NEVER, BUT("{}")},
+    {"/network", "tlsTerminate", NEVER, NOTHING}, /* {} turns it on */
+    {"/network", "filterRequest", NEVER, NOTHING},
+    {"/network", "strictAllowlist", IGNORED, NOTHING},
+    {"/network", "allowPlaintextHeaderSet", IGNORED, NOTHING},
+    {"/network", "allowMachLookup", IGNORED, NOTHING},
     {"/filesystem", "denyRead", SUPPORTED, LIST(DENY_READ)},
     {"/filesystem", "allowRead", SUPPORTED, LIST(ALLOW_READ)},
     {"/filesystem", "allowWrite", SUPPORTED, LIST(ALLOW_WRITE)},
     {"/filesystem", "denyWrite", SUPPORTED, LIST(DENY_WRITE)},
     {"/filesystem", "allowGitConfig", SUPPORTED, FLAG(allow_git_config)},
     {"/filesystem", "disabled", SUPPORTED, FLAG(filesystem_disabled)},
-    {"/filesystem", "protect", SUPPORTED, policy_schema_set_protect, 0},
-    {"/filesystem", "tmp", SUPPORTED, policy_schema_set_tmp, 0},
-    {"/filesystem", "mandatoryDenySearchDepth", LATER, NULL, 0},
-    {"/environment", "inherit", SUPPORTED, policy_schema_set_inherit, 0},
+    {"/filesystem", "protect", SUPPORTED, SET(protect)},
+    {"/filesystem", "tmp", SUPPORTED, SET(tmp)},
+    {"/filesystem", "mandatoryDenySearchDepth", SUPPORTED, SET(depth)},
+    {"/environment", "inherit", SUPPORTED, SET(inherit)},
     {"/environment", "deny", SUPPORTED, LIST(ENV_DENY)},
-    {"/environment", "set", SUPPORTED, policy_schema_set_environment, 0},
+    {"/environment", "set", SUPPORTED, SET(environment)},
 };
 
 static const struct row *list_row(enum policy_list list)
@@ -153,14 +156,15 @@ static void unknown_key(struct policy_schema_job *job, const char *object,
     srt_buf_release(&text);
 }
 
-/* Is it what a missing key means?  Then nobody loses anything. */
-static bool is_default(const struct row *row, const cJSON *value)
+/* Does it ask for nothing?  Then nobody loses anything. */
+static bool is_neutral(const struct row *row, const cJSON *value)
 {
-    if (strcmp(row->key, "mandatoryDenySearchDepth") == 0)
-        return cJSON_IsNumber(value) && value->valueint == 3;
-    return cJSON_IsFalse(value) || cJSON_IsNull(value) ||
-           ((cJSON_IsArray(value) || cJSON_IsObject(value)) &&
-            cJSON_GetArraySize(value) == 0 && row->arg != EMPTY_MEANS_ON);
+    char *text = cJSON_PrintUnformatted(value);
+    bool same = text != NULL && row->neutral != NULL &&
+                strcmp(text, row->neutral) == 0;
+
+    cJSON_free(text);
+    return same;
 }
 
 static void note_no_meaning(struct policy_schema_job *job, const char *key,
@@ -174,6 +178,22 @@ static void note_no_meaning(struct policy_schema_job *job, const char *key,
         memcpy(grown, t->at, t->n * sizeof(*grown));
     t->at = grown;
     policy_schema_append(job, t, key, pointer, false);
+}
+
+static void refuse(struct policy_schema_job *job, const struct row *row,
+                   const char *pointer)
+{
+    struct srt_buf text = {0};
+
+    srt_buf_add_str(&text, row->state == LATER
+                               ? "not supported yet"
+                               : "srt cannot give this protection yet, and "
+                                 "will not run without it");
+    srt_buf_add_str(&text, "; expected no such key");
+    if (row->neutral != NULL)
+        srt_buf_addf(&text, ", or %s", row->neutral);
+    policy_schema_complain_at_key(job, pointer, srt_buf_str(&text));
+    srt_buf_release(&text);
 }
 
 static void read_object(struct policy_schema_job *job, const cJSON *object,
@@ -190,16 +210,11 @@ static void read_row(struct policy_schema_job *job, const struct row *row,
             read_object(job, item, pointer);
         break;
     case LATER:
-        if (!is_default(row, item))
-            policy_schema_complain_at_key(
-                job, pointer, "not supported yet; expected no such key");
-        break;
     case NEVER:
-        if (!is_default(row, item))
-            policy_schema_complain_at_key(
-                job, pointer,
-                "srt cannot give this protection yet, and will "
-                "not run without it; expected no such key");
+        if (is_neutral(row, item))
+            note_no_meaning(job, row->key, pointer);
+        else
+            refuse(job, row, pointer);
         break;
     case IGNORED:
         note_no_meaning(job, row->key, pointer);

@@ -14,6 +14,7 @@ struct policy_schema_job {
     struct policy_settings *settings;
     struct srt_buf *diags;
     bool failed;
+    bool depth_given; /* mandatoryDenySearchDepth */
 };
 
 /* Walk the tree, fill job->settings, add a line to job->diags for each

@@ -27,6 +27,6 @@ policy_schema_set_fn policy_schema_set_list, policy_schema_set_bool,
     policy_schema_set_proxy_env, policy_schema_set_level,
     policy_schema_set_inherit, policy_schema_set_environment,
     policy_schema_set_ignore, policy_schema_set_reasons,
-    policy_schema_set_version, policy_schema_set_bwrap;
+    policy_schema_set_version, policy_schema_set_bwrap, policy_schema_set_depth;
 
 #endif

@@ -389,6 +389,32 @@ void policy_schema_set_version(struct policy_schema_job *job, size_t arg,
         policy_schema_complain(job, pointer, "unknown version; expected 1");
 }
 
+/* At the top, as the TypeScript tool has it, or in filesystem; the file says
+ * one number, so two must agree. */
+void policy_schema_set_depth(struct policy_schema_job *job, size_t arg,
+                             const cJSON *value, const char *pointer)
+{
+    unsigned depth;
+
+    (void)arg;
+    if (!cJSON_IsNumber(value) || value->valuedouble < 1 ||
+        value->valuedouble > POLICY_SEARCH_DEPTH_MAX ||
+        value->valuedouble > value->valueint ||
+        value->valuedouble < value->valueint) {
+        policy_schema_complain(job, pointer,
+                               "wrong value; expected a number from 1 to 10");
+        return;
+    }
+    depth = (unsigned)value->valueint;
+    if (job->depth_given && depth != job->settings->search_depth)
+        policy_schema_complain(job, pointer,
+                               "given twice; expected the same number");
+    job->depth_given = true;
+    job->settings->depth_in_filesystem |= strncmp(pointer, "/filesystem/",
+                                                  12) == 0;
+    job->settings->search_depth = depth;
+}
+
 void policy_schema_set_bwrap(struct policy_schema_job *job, size_t arg,
                              const cJSON *value, const char *pointer)
 {

@@ -19,7 +19,8 @@ const char *const policy_level_words[POLICY_LEVELS + 1] = {
 
 void policy_settings_init(struct policy_settings *ret)
 {
-    *ret = (struct policy_settings){.minimum_level = POLICY_LEVEL_FULL};
+    *ret = (struct policy_settings){.minimum_level = POLICY_LEVEL_FULL,
+                                    .search_depth = POLICY_SEARCH_DEPTH};
 }
 
 void policy_settings_release(struct policy_settings *s)

@@ -13,6 +13,9 @@
 
 #define POLICY_SETTINGS_MAX_BYTES ((size_t)1 << 20)
 #define POLICY_SETTINGS_MAX_DEPTH 32
+/* filesystem.mandatoryDenySearchDepth: by default, and at most. */
+#define POLICY_SEARCH_DEPTH     3
+#define POLICY_SEARCH_DEPTH_MAX 10
 
 /* One string of the settings.  All pointers live in the settings' arena. */
 struct policy_text {
@@ -100,11 +103,14 @@ struct policy_settings {
     bool filesystem_disabled;
     enum policy_tmp tmp;
     enum policy_protect protect;
+    unsigned search_depth;    /* levels of a writable root that are searched for
+                              protected names; 1: the root alone */
+    bool depth_in_filesystem; /* it stands there, not at the top */
     enum policy_inherit inherit;
     enum policy_proxy_env proxy_env;
     enum policy_level minimum_level;
     const char *bwrap_path;         /* absolute, or NULL */
-    struct policy_texts no_meaning; /* accepted keys without a meaning here */
+    struct policy_texts no_meaning; /* accepted keys without effect here */
 };
 
 /* The built-in policy: no network, no writes, reads allowed. */

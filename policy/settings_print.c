@@ -66,6 +66,8 @@ static void add_filesystem(cJSON *root, const struct policy_settings *s)
     cJSON_AddBoolToObject(filesystem, "allowGitConfig", s->allow_git_config);
     cJSON_AddStringToObject(filesystem, "protect", protect[s->protect]);
     cJSON_AddStringToObject(filesystem, "tmp", tmp[s->tmp]);
+    cJSON_AddNumberToObject(filesystem, "mandatoryDenySearchDepth",
+                            s->search_depth);
     cJSON_AddBoolToObject(filesystem, "disabled", s->filesystem_disabled);
 }
 

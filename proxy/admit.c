@@ -81,6 +81,23 @@ struct policy_decision proxy_admit_address(struct proxy *p,
     return d;
 }
 
+struct policy_decision proxy_admit_offline(const struct policy_image *image,
+                                           const char *host, uint16_t port)
+{
+    struct proxy p = {.image = image}; /* nobody was given a name yet */
+    char name[POLICY_HOST_SIZE];
+    char text[POLICY_ADDR_TEXT_MAX];
+    struct policy_addr a;
+    const char *unused;
+
+    if (!policy_host_parse(host, strlen(host), name, sizeof(name), &a))
+        return policy_decide_host(image, host, port);
+    if (a.family == 0)
+        return proxy_admit_name(&p, name, port);
+    proxy_learn_own(&p);
+    return proxy_admit_address(&p, a, port, text, &unused);
+}
+
 size_t proxy_admit_resolved(struct proxy *p, const char *host, uint16_t port,
                             const struct policy_addr *list, size_t n,
                             struct policy_addr kept[PROXY_MAX_ADDRESSES],

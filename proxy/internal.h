@@ -41,6 +41,9 @@ struct proxy {
 
 void proxy_to_sockaddr(struct policy_addr a, uint16_t port,
                        union proxy_sockaddr *ret, socklen_t *ret_len);
+/* The addresses of this host, into p->own: an allowed name must not lead to
+ * them. */
+void proxy_learn_own(struct proxy *p);
 /* Room for one more connection?  Warns once when not. */
 bool proxy_take_connection(struct proxy *p);
 void proxy_release_connection(struct proxy *p);

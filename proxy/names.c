@@ -119,7 +119,7 @@ const char *proxy_names_get(const struct proxy_names *n, struct policy_addr a,
 {
     const struct entry *e;
 
-    if (n->nslots == 0)
+    if (n == NULL || n->nslots == 0)
         return NULL;
     e = find(n, policy_addr_meant(a));
     return e->addr.family != 0 && i < e->count ? e->names[i] : NULL;

@@ -23,7 +23,7 @@ void proxy_names_free(struct proxy_names *n);
 /* False: it was full, or no memory. */
 bool proxy_names_add(struct proxy_names *n, struct policy_addr a,
                      const char *name);
-/* The i-th name of an address, or NULL. */
+/* The i-th name of an address, or NULL; n may be NULL. */
 const char *proxy_names_get(const struct proxy_names *n, struct policy_addr a,
                             size_t i);
 

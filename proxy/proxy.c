@@ -161,8 +161,7 @@ enum srt_rc proxy_serve_socks(struct proxy *p, int fd, struct srt_err *err)
     return proxy_listen(p, fd, proxy_socks_accept, err);
 }
 
-/* The addresses of this host: an allowed name must not lead to them. */
-static void learn_own_addresses(struct proxy *p)
+void proxy_learn_own(struct proxy *p)
 {
     struct ifaddrs *list;
 
@@ -197,7 +196,7 @@ enum srt_rc proxy_new(struct proxy_loop *loop, const struct proxy_options *o,
         free(p);
         return srt_err_sys(err, ENOMEM, "proxy");
     }
-    learn_own_addresses(p);
+    proxy_learn_own(p);
     rc = proxy_dns_new(p, o->resolv_conf, err);
     if (rc == SRT_OK)
         rc = proxy_resolver_new(p, o, &p->resolver, err);

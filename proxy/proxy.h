@@ -78,6 +78,11 @@ enum srt_rc proxy_new(struct proxy_loop *loop, const struct proxy_options *o,
                       struct proxy **ret, struct srt_err *err) SRT_MUST_CHECK;
 void proxy_free(struct proxy *p);
 
+/* What a run's proxy would say of a connection to host:port before anything was
+ * looked up: for who asks without a run.  host need not be canonical. */
+struct policy_decision proxy_admit_offline(const struct policy_image *image,
+                                           const char *host, uint16_t port);
+
 /* An AF_INET or AF_INET6 address; *ret_port in host order.  Family 0, and the
  * port untouched, for any other. */
 struct policy_addr proxy_from_sockaddr(const struct sockaddr *sa,

@@ -266,12 +266,19 @@ void events_store_start(struct events_store *s, const struct events_start *st)
     (void)pthread_mutex_unlock(&s->lock);
 }
 
+static bool is_ignored_name(const struct events_store *s, const char *name)
+{
+    const char *command = s->o.command != NULL ? s->o.command : "";
+
+    return policy_ignores(s->o.image, command, name) != NULL;
+}
+
+/* Of two names any may be the refused one: all that it has must be ignored. */
 static bool is_ignored(const struct events_store *s,
                        const struct events_violation *v)
 {
-    return s->o.image != NULL && !v->allowed &&
-           policy_ignores(s->o.image, s->o.command != NULL ? s->o.command : "",
-                          v->target) != NULL;
+    return s->o.image != NULL && !v->allowed && is_ignored_name(s, v->target) &&
+           (v->target2 == NULL || is_ignored_name(s, v->target2));
 }
 
 /* The first of its kind: a record of its own. */

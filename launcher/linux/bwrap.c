@@ -175,17 +175,23 @@ enum srt_rc bwrap_start(const struct bwrap_input *in, pid_t *ret_pid,
     return SRT_OK;
 }
 
-enum srt_rc bwrap_find(const char *wanted, const char **ret,
-                       struct srt_err *err)
+const char *bwrap_locate(const char *wanted)
 {
     static const char *const places[] = {"/usr/bin/bwrap", "/bin/bwrap",
                                          "/usr/local/bin/bwrap"};
-    struct stat st;
-    const char *found = wanted;
 
-    for (size_t i = 0; found == NULL && i < SRT_ARRAY_LEN(places); i++)
+    for (size_t i = 0; wanted == NULL && i < SRT_ARRAY_LEN(places); i++)
         if (access(places[i], X_OK) == 0)
-            found = places[i];
+            wanted = places[i];
+    return wanted;
+}
+
+enum srt_rc bwrap_find(const char *wanted, const char **ret,
+                       struct srt_err *err)
+{
+    const char *found = bwrap_locate(wanted);
+    struct stat st;
+
     if (found == NULL)
         return srt_err_set(err, SRT_E_UNSUP,
                            "bubblewrap is not installed; install the package "

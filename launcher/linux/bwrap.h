@@ -37,6 +37,9 @@ struct bwrap_input {
     struct rlimit nofile; /* as srt was started */
 };
 
+/* The bwrap that would be taken, usable or not: `wanted`, else the first that
+ * the system has; NULL: none. */
+const char *bwrap_locate(const char *wanted);
 /* Find bwrap: `wanted` (absolute) or the system's directories, never $PATH.
  * A set-uid one is refused by name. */
 enum srt_rc bwrap_find(const char *wanted, const char **ret,

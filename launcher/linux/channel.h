@@ -95,7 +95,7 @@ struct channel_msg {
     int32_t check; /* enum channel_check */
     int32_t flags; /* open, rename or AT_ flags of the call */
     int32_t nonblocking;
-    int32_t second; /* of two names, it is the second that is refused */
+    int32_t second;    /* of two names, it is the second that is refused */
     uint64_t dev, ino; /* of the first parent directory; 0: a mask is
                           there, and what lies behind it is meant */
     union channel_addr addr;

@@ -26,7 +26,10 @@ struct session_input {
     enum policy_level level;
     const int *pass_fds;
     size_t npass_fds;
-    unsigned closed_fds;    /* bit N: descriptor N (0..2) was closed */
+    unsigned closed_fds; /* bit N: descriptor N (0..2) was closed */
+    /* Of the policy on this host (launcher/notes.h); NULL-terminated. */
+    const char *const *warnings;
+    const char *const *weakenings;
     bool force_plain_masks; /* tests: no FUSE (SRT_TEST_NO_FUSE=1) */
 };
 

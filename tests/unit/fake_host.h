@@ -109,21 +109,43 @@ static inline void fake_links(void *ctx, const char *path, policy_emit_fn *emit,
     (void)fake_walk(ctx, path, out, &kind, emit, emit_ctx);
 }
 
-static inline bool fake_glob(void *ctx, const char *base, const char *pattern,
-                             policy_emit_fn *emit, void *emit_ctx)
+static inline enum srt_rc fake_glob(void *ctx, const char *base,
+                                    const char *pattern,
+                                    const struct policy_walk *to,
+                                    struct srt_err *err)
 {
     struct fake_host *f = ctx;
     size_t n = strcmp(base, "/") == 0 ? 0 : strlen(base);
 
+    (void)err;
     for (size_t i = 0; i < f->n; i++) {
         const char *path = f->rows[i].path;
 
         if (srt_path_under(path, base) && path[n] == '/' &&
             policy_glob_depth(pattern, path + n + 1) ==
                 srt_path_depth(path + n))
-            emit(emit_ctx, path);
+            to->found(to->ctx, path);
     }
-    return true;
+    return SRT_OK;
+}
+
+static inline enum srt_rc fake_search(void *ctx, const char *base,
+                                      unsigned depth, policy_wanted_fn *wanted,
+                                      const struct policy_walk *to,
+                                      struct srt_err *err)
+{
+    struct fake_host *f = ctx;
+
+    (void)err;
+    for (size_t i = 0; i < f->n; i++) {
+        const char *path = f->rows[i].path;
+        size_t below = srt_path_depth(path) - srt_path_depth(base);
+
+        if (srt_path_under(path, base) && below > 0 && below <= depth &&
+            wanted(strrchr(path, '/') + 1))
+            to->found(to->ctx, path);
+    }
+    return SRT_OK;
 }
 
 static inline void fake_init(struct fake_host *f, struct policy_host *ret)
@@ -137,6 +159,7 @@ static inline void fake_init(struct fake_host *f, struct policy_host *ret)
         .real = fake_real,
         .links = fake_links,
         .glob = fake_glob,
+        .search = fake_search,
     };
 }
 

@@ -23,7 +23,8 @@ struct made {
 
 static enum srt_rc compile(struct made *m, const char *json,
                            const struct policy_host *host,
-                           const char *const *own, struct srt_buf *diags)
+                           const struct policy_own_file *own,
+                           struct srt_buf *diags)
 {
     enum srt_rc rc;
 
@@ -71,7 +72,12 @@ static void expect_places(const struct policy *p, const char *want)
 static void test_places(void **state)
 {
     static struct fake_host fake;
-    static const char *const own[] = {"/w/events", "/other/events", NULL};
+    static const struct policy_own_file own[] = {
+        {"/w/events", "builtin:protect/own"},
+        {"/other/events", "builtin:protect/own"},
+        {"/w/named", "builtin:protect/policy"},
+        {NULL, NULL},
+    };
     struct policy_host host;
     struct srt_buf diags = {0};
     struct made m;
@@ -84,6 +90,8 @@ static void test_places(void **state)
     fake_add(&fake, "/w/events", POLICY_KIND_FILE, "");
     fake_add(&fake, "/w/link", POLICY_KIND_FILE, "/secret");
     fake_add(&fake, "/w/.zshrc", POLICY_KIND_FILE, "absent");
+    fake_add(&fake, "/w/named", POLICY_KIND_FILE, "/etc/policy");
+    fake_add(&fake, "/etc/policy", POLICY_KIND_FILE, "");
     fake_add(&fake, "/secret", POLICY_KIND_DIR, "");
     fake_add(&fake, "/secret/open", POLICY_KIND_FILE, "");
     assert_int_equal(
@@ -102,7 +110,8 @@ static void test_places(void **state)
                   "/w/a.pem dr file /filesystem/denyRead/1\n"
                   "/w/a.pem dw file /filesystem/denyWrite/0\n"
                   "/w/events dw file protected builtin:protect/own\n"
-                  "/w/link dw file link /filesystem/denyRead/0\n");
+                  "/w/link dw file link /filesystem/denyRead/0\n"
+                  "/w/named dw file protected link builtin:protect/policy\n");
     assert_int_equal(policy_decide_read(m.policy.image, "/absent/x").verdict,
                      POLICY_DENY);
     release(&m);

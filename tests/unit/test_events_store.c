@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/macros.h"
 #include "launcher/events/store.h"
+#include "policy/compile.h"
 
 struct run {
     struct events_store *store;
@@ -250,6 +251,42 @@ static void test_warning_error_and_allowed(void **state)
     release(&r);
 }
 
+/* A refused name does not hide behind one that may be ignored. */
+static void test_ignored_by_every_name(void **state)
+{
+    static const char json[] =
+        "{\"ignoreViolations\":{\"*\":[\"node_modules\"]}}";
+    struct events_violation v = violation("/w/node_modules/a");
+    struct srt_buf diags = {0};
+    struct policy_settings settings;
+    struct policy_host host = {0};
+    struct policy policy;
+    struct run r;
+
+    (void)state;
+    assert_int_equal(
+        policy_settings_parse("tbl", json, strlen(json), &settings, &diags),
+        SRT_OK);
+    assert_int_equal(policy_compile(&settings, &host, NULL, &policy, &diags),
+                     SRT_OK);
+    begin(&r, (struct events_options){.image = policy.image});
+    events_store_violation(r.store, &v, &tee_process);
+    v.target2 = "/w/node_modules/b";
+    events_store_violation(r.store, &v, &tee_process);
+    v.target2 = "/etc/evil";
+    events_store_violation(r.store, &v, &tee_process);
+    v.target = "/etc/evil";
+    v.target2 = "/w/node_modules/a";
+    events_store_violation(r.store, &v, &tee_process);
+    end(&r, 0);
+    assert_int_equal(r.n, 4); /* start, two violations, exit */
+    assert_string_equal(text_of(r.at[1], "target2"), "/etc/evil");
+    assert_string_equal(text_of(r.at[2], "target"), "/etc/evil");
+    policy_release(&policy);
+    policy_settings_release(&settings);
+    srt_buf_release(&diags);
+}
+
 /* A window's repeats are told when it ends, also if nothing else happens. */
 static void test_repeats_are_told_in_time(void **state)
 {
@@ -283,6 +320,7 @@ int main(void)
         cmocka_unit_test(test_forms),
         cmocka_unit_test(test_totals_add_up),
         cmocka_unit_test(test_warning_error_and_allowed),
+        cmocka_unit_test(test_ignored_by_every_name),
         cmocka_unit_test(test_repeats_are_told_in_time),
     };
 

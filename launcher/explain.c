@@ -209,7 +209,8 @@ static void print_answer(const struct question *q)
     bool denied = q->answer.verdict == POLICY_DENY;
     const char *entry = entry_text(q->policy.settings, q->answer.rule);
     SRT_AUTO_BUF struct srt_buf hint = {0};
-    SRT_AUTO_BUF struct srt_buf change = {0};
+    SRT_AUTO_BUF struct srt_buf patch = {0};
+    struct policy_change change = {0};
     char quoted[SRT_LOG_QUOTED_MAX];
 
     (void)printf("%s %s %s\n", denied ? "denied" : "allowed", q->row->word,
@@ -221,12 +222,19 @@ static void print_answer(const struct question *q)
         print_field("entry:", entry);
     print_field("reason:", q->answer.reason);
     if (!q->blocked)
-        policy_suggest(q->policy.image, q->suggest, q->target, &q->answer,
+        policy_suggest(&(struct policy_refused){.image = q->policy.image,
+                                                .settings = q->policy.settings,
+                                                .home = q->host.home,
+                                                .kind = q->suggest,
+                                                .deed = POLICY_DEED_MAKES,
+                                                .target = q->target,
+                                                .decision = &q->answer},
                        &hint, &change);
+    policy_change_print(&change, NULL, &patch);
     if (hint.len > 0)
         print_field("hint:", srt_buf_str(&hint));
-    if (change.len > 0)
-        (void)printf("  %-8s %s\n", "change:", srt_buf_str(&change));
+    if (patch.len > 0)
+        (void)printf("  %-8s %s\n", "change:", srt_buf_str(&patch));
     print_notes(q);
 }
 

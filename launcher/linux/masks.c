@@ -96,10 +96,12 @@ static bool leads_to_allowed(const struct policy_image *image, const char *path)
 static void record(struct job *j, pid_t tid, const struct masks_node *node,
                    bool uncertain)
 {
-    const struct policy_image *image = j->masks->session->policy->image;
+    const struct session *s = j->masks->session;
+    const struct policy_image *image = s->policy->image;
     const struct masks_asked *a = &j->asked;
+    struct policy_change change = {0};
     struct policy_decision d = policy_decide_read(image, a->target);
-    SRT_AUTO_BUF struct srt_buf hint = {0}, change = {0};
+    SRT_AUTO_BUF struct srt_buf hint = {0};
     struct events_violation v = {.op = a->op,
                                  .source = EVENTS_SOURCE_MASK,
                                  .target = a->target,
@@ -118,14 +120,19 @@ static void record(struct job *j, pid_t tid, const struct masks_node *node,
         srt_buf_add_str(&hint, "the way leads through a symlink in a denied "
                                "directory; use the real path");
     else
-        policy_suggest(image, POLICY_SUBJECT_READ, a->target, &d, &hint,
-                       &change);
+        policy_suggest(&(struct policy_refused){.image = image,
+                                                .settings = s->in->settings,
+                                                .home = s->in->home,
+                                                .kind = POLICY_SUBJECT_READ,
+                                                .target = a->target,
+                                                .decision = &d},
+                       &hint, &change);
     v.rule = d.rule;
     v.reason = d.reason;
     v.hint = hint.len > 0 ? srt_buf_str(&hint) : NULL;
-    v.change = change.len > 0 ? srt_buf_str(&change) : NULL;
+    v.change = &change;
     process_describe(tid, &j->process);
-    events_store_violation(j->masks->session->events, &v, &j->process);
+    events_store_violation(s->events, &v, &j->process);
 }
 
 /* Refuse `path`: the errno, after the event if there is one. */

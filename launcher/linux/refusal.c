@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #include "base/path.h"
@@ -12,6 +13,7 @@
 #include "launcher/linux/filter.h"
 #include "launcher/linux/hostcheck.h"
 #include "launcher/linux/process.h"
+#include "launcher/linux/syscall_reason.h"
 #include "policy/suggest.h"
 
 enum { QUEUE_MAX = 8192, END_WAIT_MS = 500, STACK_BYTES = 512 << 10 };
@@ -106,14 +108,35 @@ static enum events_op op_of(const struct channel_msg *m, const char *path)
                : (enum events_op)m->op;
 }
 
+static enum policy_deed deed_of(const struct channel_msg *m, enum events_op op)
+{
+    switch ((enum channel_check)m->check) {
+    case CHANNEL_CHECK_RENAME:
+        return POLICY_DEED_RENAMES;
+    case CHANNEL_CHECK_LINK:
+        return POLICY_DEED_LINKS;
+    default:
+        break;
+    }
+    if (op != EVENTS_OP_FILE_CREATE && op != EVENTS_OP_NET_BIND)
+        return POLICY_DEED_OTHER;
+    return m->nr == SYS_mkdirat
+#ifdef SYS_mkdir
+                   || m->nr == SYS_mkdir
+#endif
+               ? POLICY_DEED_MAKES_DIR
+               : POLICY_DEED_MAKES;
+}
+
 static void record(struct session *s, const struct channel_msg *m,
                    bool uncertain)
 {
     char path[SRT_PATH_MAX];
     char path2[SRT_PATH_MAX] = "";
+    char reason[256];
     static _Thread_local struct events_process process;
-    struct srt_buf hint = {0};
-    struct srt_buf change = {0};
+    SRT_AUTO_BUF struct srt_buf hint = {0};
+    struct policy_change change = {0};
     struct policy_decision d;
     struct events_violation v = {
         .source = EVENTS_SOURCE_SUPERVISOR,
@@ -131,25 +154,27 @@ static void record(struct session *s, const struct channel_msg *m,
         full_path(m, 2, path2, sizeof(path2));
     d = decide(s, m, path, path2);
     v.op = op_of(m, path);
+    if (m->op == EVENTS_OP_SYSCALL)
+        syscall_reason(m->nr, path, reason, sizeof(reason));
     v.rule = d.rule;
-    v.reason = d.reason;
+    v.reason = m->op == EVENTS_OP_SYSCALL ? reason : d.reason;
     v.target2 = path2[0] != '\0' ? path2 : NULL;
     if (channel_msg_text(m, 4)[0] != '\0')
         v.requested = channel_msg_text(m, 4);
     if (m->op != EVENTS_OP_SYSCALL)
-        policy_suggest(s->policy->image, subject_of(m),
-                       policy_decide_write(s->policy->image, path).verdict ==
-                                   POLICY_ALLOW &&
-                               path2[0] != '\0'
-                           ? path2
-                           : path,
-                       &d, &hint, &change);
+        policy_suggest(&(struct policy_refused){.image = s->policy->image,
+                                                .settings = s->in->settings,
+                                                .home = s->in->home,
+                                                .kind = subject_of(m),
+                                                .deed = deed_of(m, v.op),
+                                                .target = path,
+                                                .target2 = v.target2,
+                                                .decision = &d},
+                       &hint, &change);
     v.hint = hint.len > 0 ? srt_buf_str(&hint) : NULL;
-    v.change = change.len > 0 ? srt_buf_str(&change) : NULL;
+    v.change = &change;
     process_describe(m->tid, &process);
     events_store_violation(s->events, &v, &process);
-    srt_buf_release(&hint);
-    srt_buf_release(&change);
 }
 
 static void work(struct session *s, const struct channel_msg *m)

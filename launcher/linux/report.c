@@ -133,8 +133,8 @@ static void record(struct report *r, const struct connection *c,
     struct policy_decision d = read ? policy_decide_read(s->policy->image, path)
                                     : policy_decide_write(s->policy->image,
                                                           path);
-    struct srt_buf hint = {0};
-    struct srt_buf change = {0};
+    SRT_AUTO_BUF struct srt_buf hint = {0};
+    struct policy_change change = {0};
     struct events_violation v = {
         .op = op,
         .source = EVENTS_SOURCE_SHIM,
@@ -147,19 +147,24 @@ static void record(struct report *r, const struct connection *c,
 
     if (d.verdict == POLICY_ALLOW || is_hosts(op, path))
         return;
-    policy_suggest(s->policy->image,
-                   read                          ? POLICY_SUBJECT_READ
-                   : op == EVENTS_OP_FILE_CREATE ? POLICY_SUBJECT_ENTRY
-                                                 : POLICY_SUBJECT_WRITE,
-                   path, &d, &hint, &change);
+    policy_suggest(
+        &(struct policy_refused){.image = s->policy->image,
+                                 .settings = s->in->settings,
+                                 .home = s->in->home,
+                                 .kind = read ? POLICY_SUBJECT_READ
+                                         : op == EVENTS_OP_FILE_CREATE
+                                             ? POLICY_SUBJECT_ENTRY
+                                             : POLICY_SUBJECT_WRITE,
+                                 .deed = POLICY_DEED_MAKES,
+                                 .target = path,
+                                 .decision = &d},
+        &hint, &change);
     v.hint = hint.len > 0 ? srt_buf_str(&hint) : NULL;
-    v.change = change.len > 0 ? srt_buf_str(&change) : NULL;
+    v.change = &change;
     process_describe(
         process_by_port(s->diag_fd, s->init_pid, AF_INET, IPPROTO_TCP, c->port),
         &process);
     events_store_violation(s->events, &v, &process);
-    srt_buf_release(&hint);
-    srt_buf_release(&change);
 }
 
 static void on_readable(struct proxy_watch *w, unsigned ready)

@@ -89,8 +89,8 @@ static void on_refused(void *ctx, const struct proxy_refusal *r)
     static struct events_process process;
     char target[512];
     char address[POLICY_ADDR_TEXT_MAX] = "";
-    struct srt_buf hint = {0};
-    struct srt_buf change = {0};
+    SRT_AUTO_BUF struct srt_buf hint = {0};
+    struct policy_change change = {0};
     const bool resolve = r->port == 0;
     struct events_violation v = {
         .op = resolve ? EVENTS_OP_NET_RESOLVE : kinds[r->client.via].op,
@@ -109,15 +109,20 @@ static void on_refused(void *ctx, const struct proxy_refusal *r)
         if (strcmp(address, r->host) != 0)
             v.address = address;
     }
-    policy_suggest(s->policy->image,
-                   resolve ? POLICY_SUBJECT_RESOLVE : POLICY_SUBJECT_HOST,
-                   target, &r->decision, &hint, &change);
+    policy_suggest(&(struct policy_refused){.image = s->policy->image,
+                                            .settings = s->in->settings,
+                                            .home = s->in->home,
+                                            .kind = resolve
+                                                        ? POLICY_SUBJECT_RESOLVE
+                                                        : POLICY_SUBJECT_HOST,
+                                            .target = target,
+                                            .address = r->address,
+                                            .decision = &r->decision},
+                   &hint, &change);
     v.hint = hint.len > 0 ? srt_buf_str(&hint) : NULL;
-    v.change = change.len > 0 ? srt_buf_str(&change) : NULL;
+    v.change = &change;
     process_describe(who(route, &r->client), &process);
     events_store_violation(s->events, &v, &process);
-    srt_buf_release(&hint);
-    srt_buf_release(&change);
 }
 
 /* ---- from the supervisor ---- */

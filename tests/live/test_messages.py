@@ -1,0 +1,180 @@
+"""What srt says: lines, hints, changes; each says where, what, and how to mend it."""
+import os
+import pty
+import re
+import subprocess
+
+import pytest
+
+from conftest import SRT, need, patched
+
+
+def run_quietly(argv, env=None, cwd=None):
+    done = subprocess.run([SRT, *map(str, argv)], capture_output=True, check=False, text=True, cwd=cwd, timeout=60,
+                          stdin=subprocess.DEVNULL, env={**{k: v for k, v in os.environ.items() if not k.startswith("SRT_")}, **(env or {})})
+    return done.returncode, done.stdout, done.stderr
+
+
+def srt_lines(text):
+    return [line for line in text.splitlines() if line.startswith("srt: ")]
+
+
+# ---- N3: the changes of one run are applied together ----
+
+RUNS = [{}, {"network": {}}, {"filesystem": {"protect": "existing"}},
+        {"filesystem": {"allowWrite": ["D/w"], "denyWrite": ["D/w/a", "D/kept", "D/w/b", "D/w"], "denyRead": ["D/s", "D/s/k"]},
+         "network": {"deniedDomains": ["a.test", "z.test"], "deniedDomainReasons": {"a.test": "no", "z.test": "kept"}}}]
+
+
+@pytest.mark.parametrize("number", range(len(RUNS)))
+def test_all_changes_of_a_run_in_order(srt, tmp_path, number):
+    for name in ("w", "s", "o", "kept"):
+        (tmp_path / name).mkdir()
+    for name in ("w/a", "w/b", "s/k"):
+        (tmp_path / name).write_text("x")
+
+    def fill(value):
+        if isinstance(value, str):
+            return value.replace("D/", f"{tmp_path}/")
+        return [fill(v) for v in value] if isinstance(value, list) else {k: fill(v) for k, v in value.items()} \
+            if isinstance(value, dict) else value
+
+    policy = fill(RUNS[number])
+    script = (f"cd {tmp_path}; for i in 1 2; do echo > w/a; echo > w/b; echo > o/new$i; mkdir o/dir$i; cat s/k; mv w/a w/c; mv w/c w/a; done; "
+              "getent hosts a.test; getent hosts b.test; true")
+    r = srt.sh(script, policy)
+    assert r.violations, r
+    after = policy
+    for v in r.violations:
+        after = patched(after, v.get("change", []))
+    if "protect" in policy.get("filesystem", {}):
+        assert after["filesystem"]["protect"] == "existing"
+    if number == 3:
+        assert after["filesystem"]["denyWrite"] == [f"{tmp_path}/kept"], after
+        assert after["network"]["deniedDomainReasons"] == {"z.test": "kept"}, after
+    again = srt.sh(script, after)
+    assert not again.violations, f"{after}\n{again}"
+
+
+# ---- N5: hints that work ----
+
+def test_a_name_in_the_home_directory(srt, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    r = srt.sh("mkdir ~/.npm; touch ~/notes; mkdir /foo-srt-test", {}, env={"HOME": str(home)})
+    hints = [v.get("hint", "") for v in r.violations]
+    assert not any("change" in v for v in r.violations), r
+    assert hints[0].startswith("make it first (mkdir ~/.npm), then allow it: --allow-write ~/.npm for this run"), hints
+    assert "~/notes" in hints[1], hints
+    if os.geteuid() == 0:
+        assert hints[2].startswith("make it first (mkdir /foo-srt-test)"), hints
+    (home / ".npm").mkdir()
+    (home / "notes").write_text("")
+    r = srt.sh("mkdir ~/.npm/x && touch ~/notes", {}, env={"HOME": str(home)},
+               options=["--allow-write", "~/.npm", "--allow-write", "~/notes"])
+    assert r.code == 0 and not r.violations, r
+
+
+@pytest.mark.parametrize("link", [True, False])
+def test_two_writable_roots(srt, tmp_path, link):
+    """Between two of them neither link nor rename can work (EXDEV, no event); within one they do."""
+    for name in ("a", "b", "ro"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "f").write_text("x")
+    call = "link" if link else "rename"
+    code = (f"import os\nos.chdir({str(tmp_path)!r})\nfor f, t in (('a/f', 'b/l'), ('ro/f', 'b/m'), ('a/f', 'a/n')):\n"
+            f" try: os.{call}(f, t); print(0)\n except OSError as e: print(e.errno)\n")
+    r = srt.run(["/usr/bin/python3", "-c", code], {"filesystem": {"allowWrite": [str(tmp_path / "a"), str(tmp_path / "b")]}})
+    assert r.out == "18\n30\n0\n", r
+    v = r.only(target=str(tmp_path / "ro/f"), target2=str(tmp_path / "b/m"))
+    assert "change" not in v and "EXDEV" in v["hint"] and ("--no-hardlinks" in v["hint"]) == link, v
+    r = srt.run(["/usr/bin/python3", "-c", code.replace("(('a/f', 'b/l'), ('ro/f', 'b/m'), ('a/f', 'a/n'))", "(('ro/f', 'ro/m'),)")], {})
+    after = patched({}, r.only()["change"])
+    r = srt.run(["/usr/bin/python3", "-c", code.replace("(('a/f', 'b/l'), ('ro/f', 'b/m'), ('a/f', 'a/n'))", "(('ro/f', 'ro/m'),)")], after)
+    assert r.out == "0\n" and not r.violations, r
+
+
+# ---- N6, N10, N11: lines ----
+
+def on_a_terminal(argv, env):
+    """What a run shows on a terminal of its own."""
+    pid, master = pty.fork()
+    if pid == 0:
+        os.execve(argv[0], argv, env)
+    shown = b""
+    try:
+        while True:
+            more = os.read(master, 4096)
+            if not more:
+                break
+            shown += more
+    except OSError:
+        pass
+    os.close(master)
+    os.waitpid(pid, 0)
+    return re.sub(r"\x1b\[[0-9;]*m", "", shown.decode()).replace("\r", "")
+
+
+def test_one_form_with_a_hint(srt, tmp_path):
+    policy = srt.write_policy({"filesystem": {"denyRead": [str(tmp_path / "s")]}})
+    (tmp_path / "s").write_text("x")
+    argv = [SRT, "exec", "-p", policy, "cat", str(tmp_path / "s")]
+    env = srt.environment(None)
+    line, = srt_lines(on_a_terminal(argv, env))
+    code, _, err = run_quietly(argv[1:])
+    assert srt_lines(err) == [re.sub(r"\[\d+\]", re.search(r"\[\d+\]", err)[0], line)], (line, err)
+    assert re.match(rf"srt: denied read   {tmp_path}/s  cat\[\d+\]  a denyRead entry covers it \(/filesystem/denyRead/0\); "
+                    "remove the entry /filesystem/denyRead/0$", line), line
+    code, _, err = run_quietly(["exec", "--annotate", "--quiet", *argv[2:]])
+    assert f"denied read   {tmp_path}/s" in err.splitlines()[2], err
+
+
+def test_probes_are_counted_for_people(srt, tmp_path):
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s/k").write_text("x")
+    r = srt.sh(f"test -r {tmp_path}/s/k; ls -l {tmp_path}/s/k; cat {tmp_path}/s/k; true", {"filesystem": {"denyRead": [str(tmp_path / "s")]}})
+    r.only(op="file-read")
+    assert re.search(r"; and \d+ probes \(-v shows them\)$", srt_lines(r.err)[-1]), r
+    r = srt.sh(f"test -r {tmp_path}/s/k; true", {"filesystem": {"denyRead": [str(tmp_path / "s")]}}, options=["--quiet"])
+    assert r.err == "", r
+
+
+def test_where_the_policy_is(srt, tmp_path):
+    (tmp_path / "f").write_text("x")
+    home = tmp_path / "home"
+    home.mkdir()
+    _, _, err = run_quietly(["exec", "sh", "-c", f"echo x > {tmp_path}/f"], env={"HOME": str(home)})
+    assert f"; no policy file: --allow-write {tmp_path}/f for this run, or add \"{tmp_path}/f\" to filesystem.allowWrite in ~/.srt-settings.json" in err
+    (home / ".srt-settings.json").write_text("{}")
+    _, _, err = run_quietly(["exec", "sh", "-c", f"echo x > {tmp_path}/f"], env={"HOME": str(home)})
+    assert f"; add \"{tmp_path}/f\" to filesystem.allowWrite, or --allow-write {tmp_path}/f for this run" in err, err
+
+
+# ---- N18 ----
+
+def test_system_calls_in_words(srt):
+    code = "import socket\ntry: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\nexcept OSError as e: print(e.errno)"
+    r = srt.run(["/usr/bin/python3", "-c", code], {})
+    v = r.only(op="syscall", target="socket(AF_UNIX, 2, 0)", rule="builtin:syscalls")
+    assert v["reason"] == "Unix datagram sockets are not available inside", v
+    if os.path.exists("/usr/bin/unshare"):
+        r = srt.run(["unshare", "-U", "true"], {})
+        assert "new user namespaces are not available inside" in r.violations[0]["reason"], r
+
+
+def test_the_policy_file_is_called_so(srt, project):
+    path = project / "policy.json"
+    path.write_text(f'{{"filesystem": {{"allowWrite": ["{project}"]}}}}')
+    r = srt.sh(f"echo > {path}", None, options=["-p", path])
+    v = r.only(rule="builtin:protect/policy")
+    assert v["reason"] == "it is the policy file of this run" and "hint" not in v, v
+
+
+def test_denied_resolved_addresses_say_which_entry(srt, net):
+    need("getent")
+    policy = {"network": {"allowedDomains": ["allowed.test"], "deniedResolvedAddresses": ["10.0.0.0/8", "203.0.113.0/24", "2001:db8::/32"]}}
+    r = srt.sh("getent ahosts allowed.test", policy)
+    v = r.only(op="net-resolve")
+    assert v["rule"].startswith("/network/deniedResolvedAddresses/") and "remove the entry" in v["hint"], v
+    r = srt.sh("getent ahosts allowed.test", patched(policy, v["change"]))
+    assert r.code == 0 and not r.violations, r

@@ -1,5 +1,6 @@
 #include "launcher/explain.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +91,25 @@ static bool is_loopback(const char *host)
     return class != NULL && strcmp(class, "loopback") == 0;
 }
 
+/* By the host's network: a localhost name needs an entry, and what it leads to
+ * another. */
+static struct policy_decision decide_connect(const struct policy_image *img,
+                                             const char *host, uint16_t port)
+{
+    struct policy_decision d = policy_decide_host(img, host, port);
+
+    if (!is_loopback(host) || isdigit((unsigned char)host[0]) || host[0] == '[')
+        return d;
+    d = policy_decide_named(img, host, port);
+    if (d.verdict == POLICY_ALLOW &&
+        policy_decide_named(img, "127.0.0.1", port).verdict == POLICY_DENY &&
+        policy_decide_named(img, "::1", port).verdict == POLICY_DENY)
+        d = (struct policy_decision){
+            POLICY_DENY, "builtin:localhost",
+            "a proxy would lead it to the host's own loopback"};
+    return d;
+}
+
 /* "name:port", "[v6]:port" */
 static bool ask_connect(struct question *q, struct srt_err *err)
 {
@@ -110,7 +130,7 @@ static bool ask_connect(struct question *q, struct srt_err *err)
     }
     memcpy(q->target, q->subject, len);
     q->target[len] = '\0';
-    q->answer = policy_decide_host(q->policy.image, q->target, lo);
+    q->answer = decide_connect(q->policy.image, q->target, lo);
     q->loopback = is_loopback(q->target);
     (void)snprintf(q->target, sizeof(q->target), "%s", q->subject);
     return true;
@@ -136,27 +156,23 @@ static const struct question_row rows[] = {
     {"unix", ask_path, policy_decide_unix, POLICY_SUBJECT_UNIX, "PATH"},
 };
 
-/* The text of the entry that a rule points to, or NULL. */
-static const char *entry_text(const struct policy_settings *s, const char *rule)
+/* The entry that a rule points to, or NULL. */
+static const struct policy_text *find_entry(const struct policy_settings *s,
+                                            const char *rule)
 {
     for (size_t list = 0; list < POLICY_LISTS; list++)
         for (size_t i = 0; i < s->lists[list].n; i++)
             if (strcmp(s->lists[list].at[i].pointer, rule) == 0)
-                return s->lists[list].at[i].text;
+                return &s->lists[list].at[i];
     return NULL;
 }
 
-static bool has_glob(const struct policy_texts *texts)
+static bool is_glob(const char *entry)
 {
-    for (size_t i = 0; i < texts->n; i++) {
-        const struct policy_text *t = &texts->at[i];
-        size_t len = strlen(t->text);
+    size_t len = strlen(entry);
 
-        if (!t->literal && policy_glob_is_magic(t->text, len) &&
-            !(len > 2 && strcspn(t->text, "*?[\\") == len - 2))
-            return true;
-    }
-    return false;
+    return policy_glob_is_magic(entry, len) &&
+           !(len > 2 && strcspn(entry, "*?[\\") == len - 2);
 }
 
 /* Is it a file that the deciding entry itself names? */
@@ -170,28 +186,31 @@ static bool names_the_file(const struct question *q)
     return false;
 }
 
-/* What the answer does not cover. */
-static void print_notes(const struct question *q)
+/* What the deciding entry does not cover. */
+static void print_notes(const struct question *q,
+                        const struct policy_text *entry)
 {
     const struct policy_settings *s = q->policy.settings;
     bool denied = q->answer.verdict == POLICY_DENY;
+    bool reads = q->row->suggest == POLICY_SUBJECT_READ;
 
-    if (q->row->suggest == POLICY_SUBJECT_READ &&
-        has_glob(&s->lists[POLICY_LIST_DENY_READ]))
-        (void)puts("  note:    a denyRead glob does not cover a file that the "
-                   "host creates during a run; deny its directory");
-    if (q->row->suggest == POLICY_SUBJECT_READ && denied && names_the_file(q))
+    if (reads && denied && entry != NULL && !entry->literal &&
+        is_glob(entry->text))
+        (void)puts("  note:    a glob does not cover a file that the host "
+                   "creates during a run; deny its directory");
+    if (reads && denied && names_the_file(q))
         (void)puts("  note:    a file that the host replaces during a run can "
                    "be read from then on: deny its directory");
-    if (q->row->suggest == POLICY_SUBJECT_WRITE && !denied &&
-        s->protect == POLICY_PROTECT_DEFAULT && !s->filesystem_disabled)
+    if (q->row->suggest == POLICY_SUBJECT_WRITE && !denied && entry != NULL &&
+        s->protect == POLICY_PROTECT_DEFAULT)
         (void)puts("  note:    of the protected names, those that exist at "
                    "the start of a run are kept");
     if (q->loopback)
         (void)puts("  note:    inside, loopback is the sandbox's own: its own "
-                   "servers are reached, the host's only through the proxy "
-                   "variables (allowLocalPorts is not supported yet)");
-    if (q->row->suggest == POLICY_SUBJECT_HOST && !denied)
+                   "servers are always reached; this is about the host's, "
+                   "which only the proxy variables lead to, with an entry that "
+                   "names the address");
+    if (q->row->suggest == POLICY_SUBJECT_HOST && !denied && !q->loopback)
         (void)puts("  note:    the addresses that a name leads to are checked "
                    "when it is looked up");
 }
@@ -207,7 +226,8 @@ static void print_field(const char *name, const char *value)
 static void print_answer(const struct question *q)
 {
     bool denied = q->answer.verdict == POLICY_DENY;
-    const char *entry = entry_text(q->policy.settings, q->answer.rule);
+    const struct policy_text *entry = find_entry(q->policy.settings,
+                                                 q->answer.rule);
     SRT_AUTO_BUF struct srt_buf hint = {0};
     SRT_AUTO_BUF struct srt_buf patch = {0};
     struct policy_change change = {0};
@@ -219,7 +239,7 @@ static void print_answer(const struct question *q)
         print_field("really:", q->target);
     print_field("rule:", q->answer.rule);
     if (entry != NULL)
-        print_field("entry:", entry);
+        print_field("entry:", entry->text);
     print_field("reason:", q->answer.reason);
     if (!q->blocked)
         policy_suggest(&(struct policy_refused){.image = q->policy.image,
@@ -235,7 +255,7 @@ static void print_answer(const struct question *q)
         print_field("hint:", srt_buf_str(&hint));
     if (patch.len > 0)
         (void)printf("  %-8s %s\n", "change:", srt_buf_str(&patch));
-    print_notes(q);
+    print_notes(q, entry);
 }
 
 static void usage(FILE *out)

@@ -6,32 +6,18 @@
 #include "base/path.h"
 #include "base/utf8.h"
 #include "policy/domain.h"
-#include "policy/glob.h"
+#include "policy/host.h"
 #include "policy/layout.h"
-
-/* An option longer than this is no help on a line. */
-#define WORD_MAX 120
+#include "policy/suggest_parts.h"
 
 #define PROTECT "builtin:protect/"
-#define DEFAULT "~/.srt-settings.json"
-
-/* What to do: take entries out, then perhaps put one in. */
-struct advice {
-    const struct policy_refused *r;
-    const char *removals[POLICY_CHANGE_REMOVALS]; /* rule pointers */
-    size_t nremovals;
-    bool hopeless;         /* protected, or too much to remove */
-    enum policy_list list; /* of the new entry */
-    const char *entry;     /* NULL: none */
-    const char *remark;    /* behind the hint, or NULL */
-};
 
 static bool begins_with(const char *s, const char *prefix)
 {
     return strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
-static void add_pointer(struct advice *a, const char *pointer)
+static void add_pointer(struct policy_advice *a, const char *pointer)
 {
     for (size_t i = 0; i < a->nremovals; i++)
         if (strcmp(a->removals[i], pointer) == 0)
@@ -42,7 +28,7 @@ static void add_pointer(struct advice *a, const char *pointer)
         a->removals[a->nremovals++] = pointer;
 }
 
-static void add_removal(struct advice *a, const struct policy_rule *r)
+static void add_removal(struct policy_advice *a, const struct policy_rule *r)
 {
     add_pointer(a, policy_image_text(a->r->image, r->pointer));
 }
@@ -51,7 +37,7 @@ static void add_removal(struct advice *a, const struct policy_rule *r)
 
 /* What stands against and for an access to one path. */
 struct file_case {
-    struct advice *advice;
+    struct policy_advice *advice;
     enum policy_subject kind;
     int depth;       /* of the path that would be granted */
     int deny_above;  /* deepest denyRead that the grant would beat */
@@ -91,7 +77,7 @@ static void weigh_file_rule(void *ctx, const struct policy_match *m)
 }
 
 /* `grant` is target itself or the directory that holds it. */
-static void advise_file(struct advice *a, enum policy_subject kind,
+static void advise_file(struct policy_advice *a, enum policy_subject kind,
                         const char *target, const char *grant)
 {
     struct file_case c = {a, kind, (int)srt_path_depth(grant), -1, -1, -1};
@@ -119,10 +105,10 @@ static bool opens_too_much(const struct policy_refused *r, const char *dir)
 }
 
 /* How deep the writable root of `path` is, with `entry` (or NULL) added. */
-static int root_depth(const struct advice *a, const char *path,
+static int root_depth(const struct policy_advice *a, const char *path,
                       const char *entry)
 {
-    struct advice none = {.r = a->r};
+    struct policy_advice none = {.r = a->r};
     struct file_case c = {&none, POLICY_SUBJECT_ENTRY, 0, -1, -1, -1};
     int depth = entry != NULL && srt_path_under(path, entry)
                     ? (int)srt_path_depth(entry)
@@ -144,7 +130,7 @@ static size_t length_of(const char *path, int n)
 
 /* Each writable root is a mount of its own inside, and neither rename(2) nor
  * link(2) leads from one into another. */
-static bool share_root(const struct advice *a, const char *entry)
+static bool share_root(const struct policy_advice *a, const char *entry)
 {
     int depth = root_depth(a, a->r->target, entry);
     size_t len = length_of(a->r->target, depth);
@@ -154,13 +140,13 @@ static bool share_root(const struct advice *a, const char *entry)
            memcmp(a->r->target, a->r->target2, len) == 0;
 }
 
-static bool may_write(const struct advice *a, const char *path)
+static bool may_write(const struct policy_advice *a, const char *path)
 {
     return policy_decide_write(a->r->image, path).verdict == POLICY_ALLOW;
 }
 
 /* The parents of target and target2 are written to `dirs`. */
-static void advise_pair(struct advice *a, char dirs[2][SRT_PATH_MAX])
+static void advise_pair(struct policy_advice *a, char dirs[2][SRT_PATH_MAX])
 {
     const char *names[] = {a->r->target, a->r->target2};
     const char *entry = NULL;
@@ -183,7 +169,7 @@ static void advise_pair(struct advice *a, char dirs[2][SRT_PATH_MAX])
 
 /* What stands against and for a host with a port (0: any). */
 struct host_case {
-    struct advice *advice;
+    struct policy_advice *advice;
     uint16_t port;
     int min_depth;
     bool allowed;
@@ -217,7 +203,7 @@ static void weigh_host_rule(void *ctx, const struct policy_match *m)
 }
 
 /* An allowed name led to an address that some list denies. */
-static void advise_led_to(struct advice *a, uint16_t port)
+static void advise_led_to(struct policy_advice *a, uint16_t port)
 {
     struct host_case c = {.advice = a, .port = port, .led_to = true};
     char text[POLICY_ADDR_TEXT_MAX];
@@ -228,7 +214,7 @@ static void advise_led_to(struct advice *a, uint16_t port)
 }
 
 /* `entry` is written to text, which lives as long as the advice. */
-static void advise_host(struct advice *a, struct srt_buf *text)
+static void advise_host(struct policy_advice *a, struct srt_buf *text)
 {
     struct policy_pattern p;
     struct host_case c = {.advice = a, .min_depth = -1};
@@ -262,151 +248,6 @@ static void advise_host(struct advice *a, struct srt_buf *text)
                     "this run or by another resolver";
 }
 
-/* ---- the hint ---- */
-
-/* A path that would read as a glob needs the long form. */
-static bool is_plain(const struct advice *a)
-{
-    if (a->list < POLICY_LIST_ALLOW_UNIX_SOCKETS)
-        return true;
-    for (const char *s = a->entry; *s != '\0'; s++)
-        if ((unsigned char)*s < 0x20 || *s == 0x7f)
-            return false;
-    return !policy_glob_is_magic(a->entry, strlen(a->entry));
-}
-
-/* As a shell reads it. */
-static void add_word(struct srt_buf *out, const char *word)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
-                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:@%+,-";
-    size_t tilde = word[0] == '~';
-
-    if (strspn(word + tilde, plain) == strlen(word + tilde)) {
-        srt_buf_add_str(out, word);
-        return;
-    }
-    srt_buf_add_char(out, '\'');
-    for (; *word != '\0'; word++)
-        if (*word == '\'')
-            srt_buf_add_str(out, "'\\''");
-        else
-            srt_buf_add_char(out, *word);
-    srt_buf_add_char(out, '\'');
-}
-
-/* "--allow-write /w"; nothing where the option cannot say it, or not well. */
-static void add_option(struct srt_buf *out, const struct advice *a)
-{
-    static const char *const options[POLICY_LISTS] = {
-        [POLICY_LIST_ALLOWED_DOMAINS] = "--allow-domain",
-        [POLICY_LIST_ALLOWED_ADDRESSES] = "--allow-address",
-        [POLICY_LIST_ALLOW_UNIX_SOCKETS] = "--allow-unix-socket",
-        [POLICY_LIST_ALLOW_READ] = "--allow-read",
-        [POLICY_LIST_ALLOW_WRITE] = "--allow-write",
-    };
-
-    if (!is_plain(a) || strlen(a->entry) > WORD_MAX)
-        return;
-    srt_buf_addf(out, "%s ", options[a->list]);
-    add_word(out, a->entry);
-}
-
-/* "option:--deny-read/0" */
-static void hint_option(struct srt_buf *hint, const char *pointer)
-{
-    const char *name = strchr(pointer, ':') + 1;
-    const char *slash = strrchr(name, '/');
-    int n = slash != NULL ? (int)(slash - name) : (int)strlen(name);
-    long i = slash != NULL ? strtol(slash + 1, NULL, 10) : 0;
-
-    srt_buf_addf(hint, "leave out %.*s (number %ld of them)", n, name, i + 1);
-}
-
-static bool has_no_file(const struct policy_refused *r)
-{
-    return r->settings != NULL && r->settings->path == NULL;
-}
-
-/* "filesystem.allowWrite", and where that is when no file is there yet. */
-static void add_place(struct srt_buf *hint, const struct advice *a)
-{
-    const char *name = policy_change_list_name(a->list);
-    size_t object = strcspn(name, "/");
-
-    srt_buf_addf(hint, " to %.*s.%s%s", (int)object, name, name + object + 1,
-                 has_no_file(a->r) ? " in " DEFAULT : "");
-}
-
-static void hint_addition(const struct advice *a, struct srt_buf *hint)
-{
-    SRT_AUTO_BUF struct srt_buf option = {0};
-    bool no_file = has_no_file(a->r);
-
-    if (a->nremovals > 0)
-        srt_buf_add_str(hint, ", ");
-    else
-        add_option(&option, a);
-    if (no_file)
-        srt_buf_add_str(hint, "no policy file: ");
-    if (no_file && option.len > 0)
-        srt_buf_addf(hint, "%s for this run, or ", srt_buf_str(&option));
-    srt_buf_add_str(hint, "add ");
-    (void)policy_change_text(hint, a->entry);
-    add_place(hint, a);
-    if (!no_file && option.len > 0)
-        srt_buf_addf(hint, ", or %s for this run", srt_buf_str(&option));
-}
-
-static void write_hint(const struct advice *a, struct srt_buf *hint)
-{
-    for (size_t i = 0; i < a->nremovals; i++) {
-        if (i > 0)
-            srt_buf_add_str(hint, ", ");
-        if (begins_with(a->removals[i], "option:"))
-            hint_option(hint, a->removals[i]);
-        else
-            srt_buf_addf(hint, "remove the entry %s", a->removals[i]);
-    }
-    if (a->entry != NULL)
-        hint_addition(a, hint);
-    if (a->remark != NULL)
-        srt_buf_addf(hint, " (%s)", a->remark);
-}
-
-/* A new name in a directory that must not become writable whole. */
-static void hint_make_first(const struct policy_refused *r,
-                            struct srt_buf *hint)
-{
-    struct advice a = {.r = r, .list = POLICY_LIST_ALLOW_WRITE};
-    SRT_AUTO_BUF struct srt_buf name = {0};
-    SRT_AUTO_BUF struct srt_buf option = {0};
-    size_t home = r->home != NULL ? strlen(r->home) : 0;
-
-    if (r->deed != POLICY_DEED_MAKES && r->deed != POLICY_DEED_MAKES_DIR) {
-        srt_buf_add_str(hint, "a name is made and removed in its directory, "
-                              "and that would open all of it: do this outside "
-                              "the sandbox");
-        return;
-    }
-    if (home > 1 && srt_path_under(r->target, r->home))
-        srt_buf_addf(&name, "~%s", r->target + home);
-    else
-        srt_buf_add_str(&name, r->target);
-    a.entry = srt_buf_str(&name);
-    srt_buf_add_str(hint, r->deed == POLICY_DEED_MAKES_DIR
-                              ? "make it first (mkdir "
-                              : "make it first (touch, or mkdir, ");
-    add_word(hint, a.entry);
-    srt_buf_add_str(hint, "), then allow it: ");
-    add_option(&option, &a);
-    if (option.len > 0)
-        srt_buf_addf(hint, "%s for this run, or ", srt_buf_str(&option));
-    srt_buf_add_str(hint, "add ");
-    (void)policy_change_text(hint, a.entry);
-    add_place(hint, &a);
-}
-
 /* ---- the change ---- */
 
 /* False: it is of no file. */
@@ -422,7 +263,8 @@ static bool find_entry(const struct policy_settings *s, const char *pointer,
     return false;
 }
 
-static void make_change(const struct advice *a, struct policy_change *ret)
+static void make_change(const struct policy_advice *a,
+                        struct policy_change *ret)
 {
     if (a->r->settings == NULL)
         return;
@@ -434,7 +276,7 @@ static void make_change(const struct advice *a, struct policy_change *ret)
         if (strlen(a->entry) >= sizeof(ret->entry))
             return;
         ret->list = a->list;
-        ret->literal = !is_plain(a);
+        ret->literal = !policy_suggest_is_plain(a);
         memcpy(ret->entry, a->entry, strlen(a->entry) + 1);
     }
     ret->settings = a->r->settings;
@@ -446,16 +288,16 @@ static void suggest_pair(const struct policy_refused *r, struct srt_buf *hint,
                          struct policy_change *change)
 {
     char dirs[2][SRT_PATH_MAX];
-    struct advice a = {.r = r};
+    struct policy_advice a = {.r = r};
 
     advise_pair(&a, dirs);
     if (a.nremovals == 0 && a.entry == NULL)
         return;
     if (!a.hopeless && share_root(&a, a.entry)) {
-        write_hint(&a, hint);
+        policy_suggest_hint(&a, hint);
         make_change(&a, change);
     } else if (a.hopeless && a.entry != NULL) {
-        hint_make_first(r, hint);
+        policy_suggest_make_first(r, hint);
     } else if (!a.hopeless) {
         srt_buf_addf(hint,
                      "%s cannot lead from one writable root to another "
@@ -468,7 +310,7 @@ static void suggest_pair(const struct policy_refused *r, struct srt_buf *hint,
     }
 }
 
-static void advise(struct advice *a, struct srt_buf *text)
+static void advise(struct policy_advice *a, struct srt_buf *text)
 {
     const struct policy_refused *r = a->r;
 
@@ -517,6 +359,20 @@ static void suggest_switch(const struct policy_refused *r, const char *name,
     change->git_config = true;
 }
 
+static const char localhost_hint[] =
+    "if the host's own server is meant, ask for 127.0.0.1 or [::1], and name "
+    "that with its port in network.allowedAddresses";
+
+/* "localhost:80" */
+static bool is_localhost(const char *target)
+{
+    char name[256];
+    size_t len = strcspn(target, ":");
+
+    return policy_host_canonical(target, len, name, sizeof(name)) &&
+           policy_host_is_localhost(name);
+}
+
 /* What some built-in refused, as far as a policy can do something about it. */
 static void suggest_builtin(const char *rule, struct srt_buf *hint)
 {
@@ -529,9 +385,7 @@ static void suggest_builtin(const char *rule, struct srt_buf *hint)
         {"builtin:own-address",
          "if that is meant, name the address itself with its port in "
          "network.allowedAddresses"},
-        {"builtin:localhost",
-         "if the host's own server is meant, name 127.0.0.1 or [::1] with its "
-         "port in network.allowedAddresses"},
+        {"builtin:localhost", localhost_hint},
     };
 
     for (size_t i = 0; i < SRT_ARRAY_LEN(rows); i++)
@@ -550,7 +404,7 @@ void policy_suggest(const struct policy_refused *r, struct srt_buf *hint,
                     struct policy_change *ret_change)
 {
     const char *rule = r->decision->rule;
-    struct advice a = {.r = r};
+    struct policy_advice a = {.r = r};
     SRT_AUTO_BUF struct srt_buf text = {0};
 
     *ret_change = (struct policy_change){0};
@@ -569,14 +423,18 @@ void policy_suggest(const struct policy_refused *r, struct srt_buf *hint,
         suggest_pair(r, hint, ret_change);
         return;
     }
+    if (r->kind == POLICY_SUBJECT_HOST && is_localhost(r->target)) {
+        srt_buf_add_str(hint, localhost_hint);
+        return;
+    }
     advise(&a, &text);
     if (a.hopeless || (a.nremovals == 0 && a.entry == NULL))
         return;
     if (r->kind == POLICY_SUBJECT_ENTRY && a.entry != NULL &&
         opens_too_much(r, a.entry)) {
-        hint_make_first(r, hint);
+        policy_suggest_make_first(r, hint);
         return;
     }
-    write_hint(&a, hint);
+    policy_suggest_hint(&a, hint);
     make_change(&a, ret_change);
 }

@@ -39,6 +39,13 @@ static struct policy_decision judge_lead(const struct proxy *p,
     struct policy_decision d = policy_decide_resolved_at(p->image, host, a,
                                                          port);
 
+    /* Inside, localhost is the sandbox's; who asks a proxy for it would get to
+     * the host's, which only an entry for the address opens. */
+    if (d.verdict == POLICY_ALLOW && policy_host_is_localhost(host) &&
+        decide_own(p, a, port).verdict == POLICY_DENY)
+        return (struct policy_decision){
+            POLICY_DENY, "builtin:localhost",
+            "a proxy would lead it to the host's own loopback"};
     if (d.verdict == POLICY_ALLOW && !policy_host_is_localhost(host) &&
         is_own(p, a) && decide_own(p, a, port).verdict == POLICY_DENY)
         return (struct policy_decision){

@@ -79,24 +79,49 @@ static void answer_code(struct query *x, enum proxy_dnsmsg_rcode rcode)
 
 /* ---- judging ---- */
 
-/* Is it an allowed name with a suffix of the search list behind it? */
-static bool is_probe(const struct proxy *p, const char *host)
+/* The name without the suffix of the search list that ends it; `i` goes through
+ * the list.  False: there is no more such suffix. */
+static bool strip_suffix(const struct proxy *p, const char *host, size_t *i,
+                         char head[PROXY_DNSMSG_NAME])
 {
     size_t len = strlen(host);
 
-    for (size_t i = 0; i < p->dns->nsuffixes; i++) {
-        const char *suffix = p->dns->suffixes[i];
+    while (*i < p->dns->nsuffixes) {
+        const char *suffix = p->dns->suffixes[(*i)++];
         size_t n = strlen(suffix);
-        char head[PROXY_DNSMSG_NAME];
 
         if (len <= n + 1 || host[len - n - 1] != '.' ||
             strcmp(host + len - n, suffix) != 0)
             continue;
         memcpy(head, host, len - n - 1);
         head[len - n - 1] = '\0';
+        return true;
+    }
+    return false;
+}
+
+/* Is it an allowed name with a suffix of the search list behind it? */
+static bool is_probe(const struct proxy *p, const char *host)
+{
+    char head[PROXY_DNSMSG_NAME];
+
+    for (size_t i = 0; strip_suffix(p, host, &i, head);)
         if (policy_decide_resolve(p->image, head).verdict == POLICY_ALLOW)
             return true;
-    }
+    return false;
+}
+
+/* A name of this host, as it is or with such a suffix: resolvers try that
+ * first. */
+static bool is_self(const struct proxy *p, const char *host)
+{
+    char head[PROXY_DNSMSG_NAME];
+
+    if (proxy_self_has(&p->self, host))
+        return true;
+    for (size_t i = 0; strip_suffix(p, host, &i, head);)
+        if (proxy_self_has(&p->self, head))
+            return true;
     return false;
 }
 
@@ -333,7 +358,7 @@ static void answer_reverse(struct query *x)
     finish(x, &a, 0, "");
 }
 
-/* RFC 6761 6.3: never asked upstream. */
+/* RFC 6761 6.3: never asked upstream; nor is this host's own name. */
 static void answer_localhost(struct query *x)
 {
     static const struct policy_addr list[] = {
@@ -402,7 +427,7 @@ static void judge(struct query *x)
         answer_code(x, PROXY_DNSMSG_NXDOMAIN); /* an address is no name */
         return;
     }
-    if (policy_host_is_localhost(x->host)) {
+    if (policy_host_is_localhost(x->host) || is_self(p, x->host)) {
         answer_localhost(x);
         return;
     }

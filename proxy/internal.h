@@ -8,6 +8,7 @@
 
 #include "proxy/names.h"
 #include "proxy/proxy.h"
+#include "proxy/self.h"
 
 struct proxy_resolver;
 struct proxy_route;
@@ -33,6 +34,7 @@ struct proxy {
     struct proxy_dns *dns;
     struct policy_addr own[64]; /* this host's interface addresses */
     size_t nown;
+    struct proxy_self self; /* this host's names */
     unsigned connections; /* open, of every kind */
     bool warned_full;
 };

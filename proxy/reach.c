@@ -208,7 +208,8 @@ static void on_start(struct proxy_timer *t)
         refuse_malformed(r);
     else if (policy_addr_parse(r->host, strlen(r->host), &literal))
         reach_address(r, literal);
-    else if (r->port == 0 && policy_host_is_localhost(r->host))
+    else if (r->port == 0 && (policy_host_is_localhost(r->host) ||
+                              proxy_self_has(&r->p->self, r->host)))
         give_localhost(r);
     else
         reach_name(r);

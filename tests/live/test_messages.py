@@ -178,3 +178,69 @@ def test_denied_resolved_addresses_say_which_entry(srt, net):
     assert v["rule"].startswith("/network/deniedResolvedAddresses/") and "remove the entry" in v["hint"], v
     r = srt.sh("getent ahosts allowed.test", patched(policy, v["change"]))
     assert r.code == 0 and not r.violations, r
+
+
+# ---- N16, N20: this host's names, and its loopback ----
+
+def test_this_hosts_own_name(srt):
+    need("getent", "uname")
+    r = srt.sh("name=$(uname -n); getent -s dns ahosts $name | cut -d' ' -f1 | sort -u; getent -s dns ahosts other.test", {})
+    assert r.out.split() and set(r.out.split()) <= {"127.0.0.1", "::1"}, r
+    r.only(op="net-resolve", target="other.test")
+
+
+@pytest.mark.parametrize("way", ["http", "socks"])
+def test_the_hosts_loopback_through_the_proxies(srt, way):
+    """An entry for the name "localhost" opens nothing of the host; one for the address and port does."""
+    import socket
+    import threading
+    need("curl")
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    port = listener.getsockname()[1]
+
+    def serve():
+        while True:
+            try:
+                c, _ = listener.accept()
+            except OSError:
+                return
+            c.recv(1000)
+            c.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 4\r\n\r\nhost")
+            c.close()
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    proxy = "$HTTP_PROXY" if way == "http" else "$ALL_PROXY"
+    script = f"for h in localhost 127.0.0.1; do curl -sm 10 --noproxy '' -x {proxy} http://$h:{port}/ | grep -o '^host$'; done; true"
+    results = []
+    for network in ({"allowedDomains": ["localhost"]}, {"allowedDomains": ["*", "localhost"]},
+                    {"allowedDomains": ["localhost"], "allowedAddresses": [f"127.0.0.1:{port}"]}):
+        results.append(srt.sh(script, {"network": dict(network, proxyEnv="always")}))
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    for r in results[:2]:
+        assert r.out == "" and len(r.violations) == 2, r
+        assert all("change" not in v or v["target"].startswith("127.") for v in r.violations), r
+        assert r.violations[0]["rule"] == "builtin:localhost" and "127.0.0.1" in r.violations[0]["hint"], r
+    assert results[2].out == "host\nhost\n" and not results[2].violations, results[2]
+    code, out, _ = run_quietly(["explain", "-p", srt.write_policy({"network": {"allowedDomains": ["localhost"]}}), "connect", f"localhost:{port}"])
+    assert code == 1 and "builtin:localhost" in out and "sandbox's own" in out, out
+    code, out, _ = run_quietly(["explain", "-p", srt.write_policy({"network": {"allowedDomains": ["localhost"], "allowedAddresses": ["127.0.0.1"]}}), "connect", f"localhost:{port}"])
+    assert code == 0 and "sandbox's own" in out, out
+
+
+# ---- N19: notes ----
+
+def test_notes_are_about_the_deciding_entry(srt, tmp_path):
+    (tmp_path / "f").write_text("x")
+    (tmp_path / "d").mkdir()
+    policy = srt.write_policy({"filesystem": {"denyRead": [str(tmp_path / "d"), str(tmp_path / "*.key")], "allowWrite": [str(tmp_path)]}})
+    (tmp_path / "a.key").write_text("x")
+
+    def explain(*question):
+        return run_quietly(["explain", "-p", policy, *question])[1]
+    assert "glob" not in explain("read", tmp_path / "d/x") and "glob" not in explain("read", tmp_path / "f")
+    assert "a glob does not cover" in explain("read", tmp_path / "a.key")
+    assert "protected" not in explain("write", "/dev/null")
+    assert "protected" in explain("write", tmp_path / "f")

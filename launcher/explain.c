@@ -329,6 +329,30 @@ static const struct question_row *find_row(const char *word)
     return NULL;
 }
 
+/* The two words of the question; options may stand on both sides of it. */
+static bool take_question(struct launcher_options *o, struct question *q,
+                          struct srt_err *err)
+{
+    char **words = o->command;
+
+    *err = (struct srt_err){0};
+    if (words[0] == NULL || words[1] == NULL)
+        return false;
+    q->row = find_row(words[0]);
+    q->subject = words[1];
+    if (q->row == NULL) {
+        (void)srt_err_set(err, SRT_E_CONFIG,
+                          "'%.100s': want read, write, connect, resolve or "
+                          "unix",
+                          words[0]);
+        return false;
+    }
+    q->suggest = q->row->suggest;
+    if (launcher_options_more(words + 2, o, err) != SRT_OK)
+        return false;
+    return o->command[0] == NULL;
+}
+
 int launcher_explain_main(char **argv)
 {
     struct launcher_options o;
@@ -340,16 +364,14 @@ int launcher_explain_main(char **argv)
         return complain(err.msg);
     if (o.help) {
         status = help();
-    } else if (o.command == NULL || o.command[0] == NULL ||
-               o.command[1] == NULL || o.command[2] != NULL ||
-               (q.row = find_row(o.command[0])) == NULL) {
+    } else if (take_question(&o, &q, &err)) {
+        status = answer(&q, &o);
+    } else if (err.msg[0] != '\0') {
+        status = complain(err.msg);
+    } else {
         (void)fputs("srt: ", stderr);
         usage(stderr);
         status = NO_ANSWER;
-    } else {
-        q.subject = o.command[1];
-        q.suggest = q.row->suggest;
-        status = answer(&q, &o);
     }
     launcher_options_release(&o);
     return status;

@@ -18,6 +18,9 @@ enum srt_rc launcher_load_settings(const struct launcher_options *o,
                                    struct policy_settings *ret,
                                    struct srt_buf *diags) SRT_MUST_CHECK;
 
+/* Who names the policy: "--policy", "$SRT_POLICY", "the default". */
+const char *launcher_load_source(const struct launcher_options *o);
+
 /* The real directory that relative paths of the policy are relative to:
  * --cwd, or srt's own. */
 enum srt_rc launcher_load_cwd(const struct launcher_options *o, char *out,

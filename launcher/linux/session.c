@@ -28,8 +28,8 @@
 #include "base/log.h"
 #include "launcher/linux/annotation.h"
 #include "launcher/linux/bwrap.h"
-#include "launcher/linux/filter.h"
 #include "launcher/linux/masks.h"
+#include "launcher/linux/opening.h"
 #include "launcher/linux/prepare.h"
 #include "launcher/linux/refusal.h"
 #include "launcher/linux/report.h"
@@ -483,73 +483,6 @@ static enum srt_rc start_watching(struct session *s, struct srt_err *err)
     return rc;
 }
 
-/* Does a denyWrite entry name what is not there? */
-static bool denies_absent(const struct policy *p)
-{
-    for (size_t i = 0; i < p->nplaces; i++)
-        if (p->places[i].kind == POLICY_KIND_ABSENT)
-            return true;
-    return false;
-}
-
-static void tell_start(struct session *s)
-{
-    const struct prepare *p = &s->priv->p;
-    const char *layers[8];
-    const char *weak[12];
-    size_t n = 0;
-    size_t w = 0;
-    const bool full = s->in->level == POLICY_LEVEL_FULL;
-
-    layers[n++] = "bwrap";
-    if (p->landlock_abi > 0)
-        layers[n++] = "landlock";
-    layers[n++] = "seccomp";
-    if (full)
-        layers[n++] = "supervisor";
-    if (p->fuse && full)
-        layers[n++] = "masks";
-    layers[n++] = "proxy";
-    if (s->in->shim_path != NULL)
-        layers[n++] = full ? "shim (annotation)" : "shim (routing)";
-    layers[n] = NULL;
-    if (s->in->settings->protect != POLICY_PROTECT_NONE)
-        weak[w++] = "protect: only names that exist at start are protected";
-    if (denies_absent(s->policy))
-        weak[w++] = "denyWrite: what does not exist at start is refused by its "
-                    "name only";
-    if (full && !p->fuse)
-        weak[w++] = "no FUSE: opens for reading are notified one by one";
-    if (s->in->shim_path == NULL)
-        weak[w++] = "the shim is not installed: events name no caller";
-    if (s->in->settings->lists[POLICY_LIST_DENY_READ].n > 0)
-        weak[w++] = "denyRead: a file that the host replaces during the run "
-                    "can be read from then on";
-    if (s->in->settings->lists[POLICY_LIST_ALLOWED_DOMAINS].n > 0)
-        weak[w++] = "allowedDomains: names in TLS and HTTP are not compared "
-                    "with the name that was looked up";
-    if (!full) {
-        weak[w++] = "level preload: refusals are reported by the shim";
-        weak[w++] = "level preload: static programs need proxy variables";
-    }
-    if (p->landlock_abi < 6)
-        weak[w++] = "Landlock before ABI 6: signals to the own process group "
-                    "reach its members outside";
-    if (p->landlock_abi > 0 && p->landlock_abi < 3)
-        weak[w++] = "Landlock before ABI 3: truncate rests on the mounts";
-    weak[w] = NULL;
-    events_store_start(s->events, &(struct events_start){
-                                      .policy_path = s->in->settings->path,
-                                      .policy_sha256 = s->in->settings->sha256,
-                                      .level = full ? "full" : "preload",
-                                      .layers = layers,
-                                      .weakenings = weak,
-                                      .silent = filter_silent_calls(),
-                                      .argv = (const char *const *)s->in->argv,
-                                      .cwd = s->in->cwd,
-                                  });
-}
-
 static enum srt_rc start(struct session *s, struct srt_err *err)
 {
     struct session_private *p = s->priv;
@@ -563,7 +496,7 @@ static enum srt_rc start(struct session *s, struct srt_err *err)
         rc = start_watching(s, err);
     if (rc == SRT_OK) {
         p->refusal = refusal_new(s);
-        tell_start(s);
+        opening_tell(s, &p->p);
     }
     return rc;
 }

@@ -244,3 +244,83 @@ def test_notes_are_about_the_deciding_entry(srt, tmp_path):
     assert "a glob does not cover" in explain("read", tmp_path / "a.key")
     assert "protected" not in explain("write", "/dev/null")
     assert "protected" in explain("write", tmp_path / "f")
+
+
+# ---- N9, N13, N15, N22 to N24: the command line ----
+
+@pytest.mark.parametrize("argv, status, words", [
+    (["chek", "p.json"], 127, ["cannot run 'chek'", "did you mean: srt check p.json"]),
+    (["exce", "ls"], 127, ["did you mean: srt exec ls"]),
+    (["no-such-program"], 127, ["cannot run 'no-such-program'"]),
+    (["check", "--efective", "p.json"], 125, ["unknown option '--efective'"]),
+    (["check", "p.json", "q.json"], 125, ["'p.json' and 'q.json': want one FILE"]),
+    (["check", "p.json", "-p", "q.json"], 125, ["--policy 'q.json' and 'p.json'"]),
+    (["check", "absent.json"], 1, ["absent.json: No such file or directory; named by the command line"]),
+    (["check", "-p", "absent.json"], 1, ["named by --policy"]),
+    (["check", "comma.json"], 1, ["comma.json:1:39: /: a trailing comma"]),
+    (["explain", "raed", "/x"], 125, ["'raed': want read, write, connect, resolve or unix"]),
+    (["explain", "read", "/x", "--polcy", "p.json"], 125, ["unknown option '--polcy'; did you mean --policy?"]),
+    (["exec", "--level", "landlock", "true"], 125, ["--level landlock: not supported yet; want full or preload"]),
+    (["exec", "-p", "absent.json", "true"], 125, ["absent.json: No such file or directory; named by --policy"]),
+    (["exec", "-cd", "true"], 125, ["-cd: -c wants a value"]),
+    (["exec", "-dz", "true"], 125, ["unknown option '-dz'"])])
+def test_command_line_errors(tmp_path, argv, status, words):
+    (tmp_path / "p.json").write_text("{}")
+    (tmp_path / "comma.json").write_text('{"network":{"allowedDomains":["a.test",]}}\n')
+    code, out, err = run_quietly(argv, cwd=tmp_path, env={"HOME": str(tmp_path)})
+    assert code == status and out == "" and all(w in err for w in words), err
+    assert ("did you mean: srt" in err) == any("did you mean: srt" in w for w in words), err
+    assert len(err.splitlines()) == (2 if "mean: srt" in err else 1), err
+
+
+def test_who_named_the_policy(tmp_path):
+    code, _, err = run_quietly(["true"], env={"HOME": str(tmp_path), "SRT_POLICY": "/absent"})
+    assert code == 125 and "/absent: No such file or directory; named by $SRT_POLICY; expected" in err, err
+    (tmp_path / ".srt-settings.json").symlink_to("/absent")
+    code, _, err = run_quietly(["true"], env={"HOME": str(tmp_path)})
+    assert code == 125 and "named by the default" in err, err
+
+
+def test_options_on_both_sides(tmp_path):
+    (tmp_path / "p.json").write_text('{"filesystem": {"denyRead": ["/etc/passwd"]}}')
+    for argv in (["-p", "p.json", "read", "/etc/passwd"], ["read", "/etc/passwd", "-p", "p.json"], ["read", "/etc/passwd", "--policy=p.json"]):
+        code, out, err = run_quietly(["explain", *argv], cwd=tmp_path)
+        assert code == 1 and "/filesystem/denyRead/0" in out, (out, err)
+    for argv in (["-p", "p.json"], ["p.json"], ["--effective", "-s", "p.json"], ["p.json", "--effective"]):
+        assert run_quietly(["check", *argv], cwd=tmp_path)[0] == 0
+
+
+def test_short_options_together(tmp_path):
+    code, out, err = run_quietly(["-dc", "echo ran"], env={"HOME": str(tmp_path)})
+    assert code == 0 and out == "ran\n" and "srt: policy: built in" in err, err
+
+
+def test_help_has_exit_statuses_and_no_landlock():
+    for argv in (["--help"], ["exec", "--help"]):
+        code, out, _ = run_quietly(argv)
+        assert code == 0 and all(w in out for w in ("125", "126", "127", "128+N")) and "landlock" not in out, out
+
+
+def test_debug_says_how_a_run_begins(srt, project):
+    policy = srt.write_policy({"filesystem": {"allowWrite": [str(project)], "denyRead": [str(project / "sub")]}, "allowPty": True})
+    code, out, err = run_quietly(["exec", "-d", "-p", policy, "--allow-domain", "a.test", "true"])
+    lines = err.splitlines()
+    assert code == 0 and out == "" and all(line.startswith("srt: ") for line in lines), err
+    for text in (f"policy: {policy} (named by --policy), sha256 ", "policy: /allowPty has no meaning on this system",
+                 "policy: added by --allow-domain a.test", "level: full (the default)", "layer: landlock", "plan: / is readable",
+                 f"plan: {project} is writable", f"plan: {project}/sub is not readable"):
+        assert any(text in line for line in lines), (text, err)
+
+
+def test_check_prints_what_entries_name(srt, tmp_path):
+    (tmp_path / "w").mkdir()
+    (tmp_path / "l").symlink_to("w")
+    for i in range(30):
+        (tmp_path / f"w/{i}.key").write_text("x")
+    policy = {"filesystem": {"allowWrite": [str(tmp_path / "l")], "denyRead": [str(tmp_path / "w/*.key"), str(tmp_path / "*.none")]}}
+    code, out, err = run_quietly(["check", "--effective", srt.write_policy(policy)])
+    assert code == 0 and out.startswith("{"), out
+    assert f"allowWrite {tmp_path}/l -> {tmp_path}/w (/filesystem/allowWrite/0)" in err.splitlines(), err
+    assert f"    {tmp_path}/w/7.key" in err or f"    {tmp_path}/w/0.key" in err, err
+    assert err.count(".key\n") == 20 and "    ... and 10 more" in err, err
+    assert f"denyRead {tmp_path}/*.none (/filesystem/denyRead/1): nothing now" in err, err

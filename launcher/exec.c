@@ -350,15 +350,16 @@ static void tell_means(const struct run *r, enum policy_level level,
 /* A policy of many globs takes its time, and a person waits. */
 static enum srt_rc compile(struct run *r, struct srt_buf *diags)
 {
-    struct patience p;
+    struct launcher_patience p;
     enum srt_rc rc;
 
     launcher_hostfs_init(&r->host, getenv("HOME"), r->cwd); /* NOLINT */
-    patience_begin(&p, !r->options.quiet && isatty(STDERR_FILENO) == 1,
-                   "still looking for what the globs of the policy match");
+    launcher_patience_begin(
+        &p, !r->options.quiet && isatty(STDERR_FILENO) == 1,
+        "still looking for what the globs of the policy match");
     rc = policy_compile(&r->settings, &r->host, r->own_files, &r->policy,
                         diags);
-    patience_end(&p);
+    launcher_patience_end(&p);
     return rc;
 }
 

@@ -9,7 +9,7 @@ enum { WAIT_S = 2 };
 
 static void *wait_and_tell(void *arg)
 {
-    struct patience *p = arg;
+    struct launcher_patience *p = arg;
     struct timespec until;
     int err = 0;
 
@@ -24,9 +24,10 @@ static void *wait_and_tell(void *arg)
     return NULL;
 }
 
-void patience_begin(struct patience *p, bool wanted, const char *text)
+void launcher_patience_begin(struct launcher_patience *p, bool wanted,
+                             const char *text)
 {
-    *p = (struct patience){.text = text};
+    *p = (struct launcher_patience){.text = text};
     if (!wanted)
         return;
     (void)pthread_mutex_init(&p->lock, NULL);
@@ -34,7 +35,7 @@ void patience_begin(struct patience *p, bool wanted, const char *text)
     p->running = events_thread_start(&p->thread, wait_and_tell, p) == 0;
 }
 
-void patience_end(struct patience *p)
+void launcher_patience_end(struct launcher_patience *p)
 {
     if (!p->running)
         return;

@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-struct patience {
+struct launcher_patience {
     const char *text;
     pthread_t thread;
     pthread_mutex_t lock;
@@ -13,9 +13,10 @@ struct patience {
     bool running, done;
 };
 
-/* Say `text` (borrowed) once, unless patience_end() comes within two seconds.
+/* Say `text` (borrowed) once, unless launcher_patience_end() comes within two seconds.
  * No process is made in between: a thread waits. */
-void patience_begin(struct patience *p, bool wanted, const char *text);
-void patience_end(struct patience *p);
+void launcher_patience_begin(struct launcher_patience *p, bool wanted,
+                             const char *text);
+void launcher_patience_end(struct launcher_patience *p);
 
 #endif

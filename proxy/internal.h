@@ -35,7 +35,7 @@ struct proxy {
     struct policy_addr own[64]; /* this host's interface addresses */
     size_t nown;
     struct proxy_self self; /* this host's names */
-    unsigned connections; /* open, of every kind */
+    unsigned connections;   /* open, of every kind */
     bool warned_full;
 };
 

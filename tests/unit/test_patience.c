@@ -25,27 +25,27 @@ static size_t said(char *text, size_t size)
 
 static void test_in_time(void **state)
 {
-    struct patience p;
+    struct launcher_patience p;
     char text[200];
 
     (void)state;
-    patience_begin(&p, true, "busy");
-    patience_end(&p);
-    patience_begin(&p, false, "busy");
-    patience_end(&p);
+    launcher_patience_begin(&p, true, "busy");
+    launcher_patience_end(&p);
+    launcher_patience_begin(&p, false, "busy");
+    launcher_patience_end(&p);
     (void)said(text, sizeof(text));
     assert_string_equal(text, "srt: end\n");
 }
 
 static void test_late(void **state)
 {
-    struct patience p;
+    struct launcher_patience p;
     char text[200];
 
     (void)state;
-    patience_begin(&p, true, "busy");
+    launcher_patience_begin(&p, true, "busy");
     (void)usleep(2300000);
-    patience_end(&p);
+    launcher_patience_end(&p);
     (void)said(text, sizeof(text));
     assert_string_equal(text, "srt: busy ...\nsrt: end\n");
 }

@@ -22,6 +22,7 @@
 #include "launcher/notes.h"
 #include "launcher/options.h"
 #include "launcher/own.h"
+#include "launcher/patience.h"
 #include "launcher/streams.h"
 #include "vendor/version.h"
 
@@ -45,6 +46,12 @@ struct run {
     unsigned closed_fds;
 };
 
+const char launcher_exec_statuses[] =
+    "Exit status: the command's own; 128+N when signal N ended it; 125 when "
+    "srt itself failed\n(nothing ran, or the run was ended); 126 when the "
+    "command cannot be executed; 127 when it\nwas not found.  srt check: 0 "
+    "valid, 1 invalid.  srt explain: 0 allowed, 1 denied.\n";
+
 static void print_help(void)
 {
     SRT_AUTO_BUF struct srt_buf b = {0};
@@ -55,6 +62,7 @@ static void print_help(void)
             "Run COMMAND inside the sandbox; say what was refused, and by "
             "which line of the policy.\n\n");
     launcher_options_help(&b);
+    srt_buf_addf(&b, "\n%s", launcher_exec_statuses);
     (void)fputs(srt_buf_str(&b), stdout);
 }
 
@@ -232,6 +240,7 @@ static int run_session(struct run *r, enum policy_level level,
         .policy = &r->policy,
         .settings = &r->settings,
         .events = r->events,
+        .home = r->host.home,
         .cwd = r->cwd,
         .argv = r->argv,
         .environment = &r->environment,
@@ -257,6 +266,53 @@ static int run_session(struct run *r, enum policy_level level,
     return status;
 }
 
+/* --debug: which policy, and why. */
+static void tell_policy(const struct run *r)
+{
+    const struct policy_settings *s = &r->settings;
+
+    if (s->path == NULL)
+        srt_log(SRT_LOG_DEBUG,
+                "policy: built in (neither --policy nor $SRT_POLICY, and no "
+                "~/.srt-settings.json): no writes, no network");
+    else
+        srt_log(SRT_LOG_DEBUG, "policy: %s (named by %s), sha256 %s", s->path,
+                launcher_load_source(&r->options), s->sha256);
+    for (size_t i = 0; i < s->no_meaning.n; i++)
+        srt_log(SRT_LOG_DEBUG, "policy: %s is accepted, and has no effect here",
+                s->no_meaning.at[i].pointer);
+    for (size_t i = 0; i < r->options.nadded; i++)
+        srt_log(SRT_LOG_DEBUG, "policy: added by %s %s",
+                r->options.added[i].option, r->options.added[i].value);
+}
+
+static void tell_means(const struct run *r, enum policy_level level,
+                       const char *bwrap)
+{
+    srt_log(SRT_LOG_DEBUG, "home: %s; working directory: %s",
+            r->host.home != NULL ? r->host.home : "none", r->cwd);
+    srt_log(SRT_LOG_DEBUG, "level: %s (%s)", policy_level_words[level],
+            r->options.level_given ? "--level" : "the default");
+    srt_log(SRT_LOG_DEBUG, "programs: %s, %s, shim %s", bwrap, r->own.init_path,
+            r->has_shim ? r->own.shim_path : "not there");
+}
+
+/* A policy of many globs takes its time, and a person waits. */
+static enum srt_rc compile(struct run *r, struct srt_buf *diags)
+{
+    struct launcher_patience p;
+    enum srt_rc rc;
+
+    launcher_hostfs_init(&r->host, getenv("HOME"), r->cwd); /* NOLINT */
+    launcher_patience_begin(
+        &p, !r->options.quiet && isatty(STDERR_FILENO) == 1,
+        "still looking for what the globs of the policy match");
+    rc = policy_compile(&r->settings, &r->host, r->own.files, &r->policy,
+                        diags);
+    launcher_patience_end(&p);
+    return rc;
+}
+
 static int assemble(struct run *r)
 {
     SRT_AUTO_BUF struct srt_buf diags = {0};
@@ -271,21 +327,18 @@ static int assemble(struct run *r)
         return fail(r, err.msg);
     if (launcher_load_settings(&r->options, &r->settings, &diags) != SRT_OK)
         return fail_lines(r, srt_buf_str(&diags));
-    for (size_t i = 0; i < r->settings.no_meaning.n; i++)
-        srt_log(SRT_LOG_DEBUG, "%s is accepted, and has no effect here",
-                r->settings.no_meaning.at[i].pointer);
+    tell_policy(r);
     if (launcher_load_cwd(&r->options, r->cwd, sizeof(r->cwd), &err) !=
             SRT_OK ||
         find_own_files(r, &err) != SRT_OK)
         return fail(r, err.msg);
-    launcher_hostfs_init(&r->host, getenv("HOME"), r->cwd); /* NOLINT */
-    if (policy_compile(&r->settings, &r->host, r->own.files, &r->policy,
-                       &diags) != SRT_OK)
+    if (compile(r, &diags) != SRT_OK)
         return fail_lines(r, srt_buf_str(&diags));
     events_store_set_image(r->events, r->policy.image);
     if (choose_level(r, &level, &err) != SRT_OK ||
         bwrap_find(r->settings.bwrap_path, &bwrap, &err) != SRT_OK)
         return fail(r, err.msg);
+    tell_means(r, level, bwrap);
     make_environment(r, level);
     launcher_notes_make(&r->policy, &r->host, &r->notes);
     return run_session(r, level, bwrap);

@@ -1,5 +1,6 @@
 #include "launcher/explain.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,27 +140,23 @@ static const struct question_row rows[] = {
     {"unix", ask_path, policy_decide_unix, POLICY_SUBJECT_UNIX, "PATH"},
 };
 
-/* The text of the entry that a rule points to, or NULL. */
-static const char *entry_text(const struct policy_settings *s, const char *rule)
+/* The entry that a rule points to, or NULL. */
+static const struct policy_text *find_entry(const struct policy_settings *s,
+                                            const char *rule)
 {
     for (size_t list = 0; list < POLICY_LISTS; list++)
         for (size_t i = 0; i < s->lists[list].n; i++)
             if (strcmp(s->lists[list].at[i].pointer, rule) == 0)
-                return s->lists[list].at[i].text;
+                return &s->lists[list].at[i];
     return NULL;
 }
 
-static bool has_glob(const struct policy_texts *texts)
+static bool is_glob(const char *entry)
 {
-    for (size_t i = 0; i < texts->n; i++) {
-        const struct policy_text *t = &texts->at[i];
-        size_t len = strlen(t->text);
+    size_t len = strlen(entry);
 
-        if (!t->literal && policy_glob_is_magic(t->text, len) &&
-            !(len > 2 && strcspn(t->text, "*?[\\") == len - 2))
-            return true;
-    }
-    return false;
+    return policy_glob_is_magic(entry, len) &&
+           !(len > 2 && strcspn(entry, "*?[\\") == len - 2);
 }
 
 /* Is it a file that the deciding entry itself names? */
@@ -173,28 +170,31 @@ static bool names_the_file(const struct question *q)
     return false;
 }
 
-/* What the answer does not cover. */
-static void print_notes(const struct question *q)
+/* What the deciding entry does not cover. */
+static void print_notes(const struct question *q,
+                        const struct policy_text *entry)
 {
     const struct policy_settings *s = q->policy.settings;
     bool denied = q->answer.verdict == POLICY_DENY;
+    bool reads = q->row->suggest == POLICY_SUBJECT_READ;
 
-    if (q->row->suggest == POLICY_SUBJECT_READ &&
-        has_glob(&s->lists[POLICY_LIST_DENY_READ]))
-        (void)puts("  note:    a denyRead glob does not cover a file that the "
-                   "host creates during a run; deny its directory");
-    if (q->row->suggest == POLICY_SUBJECT_READ && denied && names_the_file(q))
+    if (reads && denied && entry != NULL && !entry->literal &&
+        is_glob(entry->text))
+        (void)puts("  note:    a glob does not cover a file that the host "
+                   "creates during a run; deny its directory");
+    if (reads && denied && names_the_file(q))
         (void)puts("  note:    a file that the host replaces during a run can "
                    "be read from then on: deny its directory");
-    if (q->row->suggest == POLICY_SUBJECT_WRITE && !denied &&
-        s->protect == POLICY_PROTECT_DEFAULT && !s->filesystem_disabled)
+    if (q->row->suggest == POLICY_SUBJECT_WRITE && !denied && entry != NULL &&
+        s->protect == POLICY_PROTECT_DEFAULT)
         (void)puts("  note:    of the protected names, those that exist at "
                    "the start of a run are kept");
     if (q->loopback)
         (void)puts("  note:    inside, loopback is the sandbox's own: its own "
-                   "servers are reached, the host's only through the proxy "
-                   "variables (allowLocalPorts is not supported yet)");
-    if (q->row->suggest == POLICY_SUBJECT_HOST && !denied)
+                   "servers are always reached; this is about the host's, "
+                   "which only the proxy variables lead to, with an entry that "
+                   "names the address");
+    if (q->row->suggest == POLICY_SUBJECT_HOST && !denied && !q->loopback)
         (void)puts("  note:    the addresses that a name leads to are checked "
                    "when it is looked up");
 }
@@ -210,9 +210,11 @@ static void print_field(const char *name, const char *value)
 static void print_answer(const struct question *q)
 {
     bool denied = q->answer.verdict == POLICY_DENY;
-    const char *entry = entry_text(q->policy.settings, q->answer.rule);
+    const struct policy_text *entry = find_entry(q->policy.settings,
+                                                 q->answer.rule);
     SRT_AUTO_BUF struct srt_buf hint = {0};
-    SRT_AUTO_BUF struct srt_buf change = {0};
+    SRT_AUTO_BUF struct srt_buf patch = {0};
+    struct policy_change change = {0};
     char quoted[SRT_LOG_QUOTED_MAX];
 
     (void)printf("%s %s %s\n", denied ? "denied" : "allowed", q->row->word,
@@ -221,16 +223,23 @@ static void print_answer(const struct question *q)
         print_field("really:", q->target);
     print_field("rule:", q->answer.rule);
     if (entry != NULL)
-        print_field("entry:", entry);
+        print_field("entry:", entry->text);
     print_field("reason:", q->answer.reason);
     if (!q->blocked)
-        policy_suggest(q->policy.image, q->suggest, q->target, &q->answer,
+        policy_suggest(&(struct policy_refused){.image = q->policy.image,
+                                                .settings = q->policy.settings,
+                                                .home = q->host.home,
+                                                .kind = q->suggest,
+                                                .deed = POLICY_DEED_MAKES,
+                                                .target = q->target,
+                                                .decision = &q->answer},
                        &hint, &change);
+    policy_change_print(&change, NULL, &patch);
     if (hint.len > 0)
         print_field("hint:", srt_buf_str(&hint));
-    if (change.len > 0)
-        (void)printf("  %-8s %s\n", "change:", srt_buf_str(&change));
-    print_notes(q);
+    if (patch.len > 0)
+        (void)printf("  %-8s %s\n", "change:", srt_buf_str(&patch));
+    print_notes(q, entry);
 }
 
 static void usage(FILE *out)
@@ -308,6 +317,30 @@ static const struct question_row *find_row(const char *word)
     return NULL;
 }
 
+/* The two words of the question; options may stand on both sides of it. */
+static bool take_question(struct launcher_options *o, struct question *q,
+                          struct srt_err *err)
+{
+    char **words = o->command;
+
+    *err = (struct srt_err){0};
+    if (words[0] == NULL || words[1] == NULL)
+        return false;
+    q->row = find_row(words[0]);
+    q->subject = words[1];
+    if (q->row == NULL) {
+        (void)srt_err_set(err, SRT_E_CONFIG,
+                          "'%.100s': want read, write, connect, resolve or "
+                          "unix",
+                          words[0]);
+        return false;
+    }
+    q->suggest = q->row->suggest;
+    if (launcher_options_more(words + 2, o, err) != SRT_OK)
+        return false;
+    return o->command[0] == NULL;
+}
+
 int launcher_explain_main(char **argv)
 {
     struct launcher_options o;
@@ -319,16 +352,14 @@ int launcher_explain_main(char **argv)
         return complain(err.msg);
     if (o.help) {
         status = help();
-    } else if (o.command == NULL || o.command[0] == NULL ||
-               o.command[1] == NULL || o.command[2] != NULL ||
-               (q.row = find_row(o.command[0])) == NULL) {
+    } else if (take_question(&o, &q, &err)) {
+        status = answer(&q, &o);
+    } else if (err.msg[0] != '\0') {
+        status = complain(err.msg);
+    } else {
         (void)fputs("srt: ", stderr);
         usage(stderr);
         status = NO_ANSWER;
-    } else {
-        q.subject = o.command[1];
-        q.suggest = q.row->suggest;
-        status = answer(&q, &o);
     }
     launcher_options_release(&o);
     return status;

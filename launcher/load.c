@@ -1,6 +1,7 @@
 #include "launcher/load.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/path.h"
 
 bool launcher_load_home_policy(char *out, size_t size)
@@ -46,6 +48,35 @@ static bool find_policy(const struct launcher_options *o, char *buf,
     return true;
 }
 
+const char *launcher_load_source(const struct launcher_options *o)
+{
+    if (o->policy != NULL)
+        return o->policy_source != NULL ? o->policy_source : "--policy";
+    return getenv("SRT_POLICY") != NULL /* NOLINT(concurrency-mt-unsafe) */
+               ? "$SRT_POLICY"
+               : "the default";
+}
+
+/* A file that is not there, or not to be read: who named it, and what to do. */
+static bool can_open(const struct launcher_options *o, const char *path,
+                     struct srt_buf *diags)
+{
+    SRT_AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    const char *source = launcher_load_source(o);
+
+    if (fd >= 0)
+        return true;
+    srt_buf_addf(diags,
+                 "%s: %s; named by %s; expected a policy that you may "
+                 "read",
+                 path, strerror(errno), source); /* NOLINT: one thread */
+    if (strcmp(source, "the default") == 0)
+        srt_buf_add_str(diags, " there, or nothing\n");
+    else
+        srt_buf_add_str(diags, " ({} is one: no writes, no network)\n");
+    return false;
+}
+
 enum srt_rc launcher_load_settings(const struct launcher_options *o,
                                    struct policy_settings *ret,
                                    struct srt_buf *diags)
@@ -60,6 +91,8 @@ enum srt_rc launcher_load_settings(const struct launcher_options *o,
         return SRT_E_CONFIG;
     policy_settings_init(&s);
     if (path != NULL) {
+        if (!can_open(o, path, diags))
+            return SRT_E_CONFIG;
         rc = policy_settings_load(path, &s, diags);
         if (rc != SRT_OK)
             return rc;

@@ -20,6 +20,8 @@ enum srt_rc launcher_load_settings(const struct launcher_options *o,
 
 /* ~/.srt-settings.json, there or not.  False: no home directory. */
 bool launcher_load_home_policy(char *out, size_t size);
+/* Who names the policy: "--policy", "$SRT_POLICY", "the default". */
+const char *launcher_load_source(const struct launcher_options *o);
 
 /* The real directory that relative paths of the policy are relative to:
  * --cwd, or srt's own. */

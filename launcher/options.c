@@ -111,9 +111,8 @@ static enum srt_rc set_level(struct launcher_options *o, const struct row *row,
         o->level = (enum policy_level)i;
         return SRT_OK;
     }
-    return srt_err_set(err, SRT_E_CONFIG,
-                       "%s '%s': want full, preload or landlock", row->name,
-                       value);
+    return srt_err_set(err, SRT_E_CONFIG, "%s '%s': want full or preload",
+                       row->name, value);
 }
 
 static enum srt_rc set_added(struct launcher_options *o, const struct row *row,
@@ -151,12 +150,13 @@ static const struct row rows[] = {
     {"--events", NULL, "DEST", set_events, 0, 0,
      "-, FILE, fd:N or unix:PATH; may be repeated"},
     {"--level", NULL, "LEVEL", set_level, 0, 0,
-     "exactly this enforcement level: full, preload or landlock"},
+     "exactly this enforcement level: full or preload"},
     {"--annotate", NULL, NULL, FLAG(annotate),
      "append a <sandbox_violations> block to stderr at exit"},
     {"--quiet", NULL, NULL, FLAG(quiet), "no human lines, no summary"},
     {"--verbose", "-v", NULL, FLAG(verbose), "human lines always, probes too"},
-    {"--debug", "-d", NULL, FLAG(debug), "explain what srt does"},
+    {"--debug", "-d", NULL, FLAG(debug),
+     "say how the run begins: policy, level, plan"},
     {"--pass-fd", NULL, "N", set_pass_fd, 0, 0,
      "descriptor N (>= 3) is open inside too; may be repeated"},
     {"--setenv", NULL, "NAME=VALUE", set_setenv, 0, 0, "set a variable inside"},
@@ -185,7 +185,7 @@ static const struct row rows[] = {
     {"--control-fd", NULL, "N", refuse_unsupported, 0, 0, "not supported yet"},
     {"--trace", NULL, NULL, refuse_unsupported, 0, 0, "not supported yet"},
     {"--trace=all", NULL, NULL, refuse_unsupported, 0, 0, NULL},
-    {"--version", NULL, NULL, FLAG(version), "print the version"},
+    {"--version", "-V", NULL, FLAG(version), "print the version"},
     {"--help", "-h", NULL, FLAG(help), "print this"},
 };
 
@@ -240,15 +240,11 @@ static enum srt_rc unknown_option(const char *word, struct srt_err *err)
                        quoted);
 }
 
-static enum srt_rc take_option(char ***at, struct launcher_options *o,
-                               struct srt_err *err)
+/* The value of an option that wants one: behind "=", or the next word. */
+static enum srt_rc set_option(char ***at, struct launcher_options *o,
+                              const struct row *row, const char *value,
+                              struct srt_err *err)
 {
-    const char *value;
-    const struct row *row = find_row(**at, &value);
-
-    if (row == NULL)
-        return unknown_option(**at, err);
-    (*at)++;
     if (row->value_name != NULL && value == NULL) {
         if (**at == NULL)
             return srt_err_set(err, SRT_E_CONFIG, "%s: want a value: %s",
@@ -258,10 +254,49 @@ static enum srt_rc take_option(char ***at, struct launcher_options *o,
     return row->set(o, row, value, err);
 }
 
-enum srt_rc launcher_options_parse(char **argv, struct launcher_options *ret,
-                                   struct srt_err *err)
+/* "-dc": several short options, the last of which may want a value. */
+static enum srt_rc take_cluster(char ***at, struct launcher_options *o,
+                                struct srt_err *err)
 {
-    struct launcher_options o = {.level = POLICY_LEVEL_FULL};
+    const char *word = *(*at)++;
+
+    for (const char *c = word + 1; *c != '\0'; c++) {
+        const char name[] = {'-', *c, '\0'};
+        const char *value;
+        const struct row *row = find_row(name, &value);
+        enum srt_rc rc;
+
+        if (row == NULL)
+            return unknown_option(word, err);
+        if (row->value_name != NULL && c[1] != '\0')
+            return srt_err_set(err, SRT_E_CONFIG,
+                               "%s: -%c wants a value: %s; write it last, and "
+                               "its value as a word of its own",
+                               word, *c, row->value_name);
+        rc = set_option(at, o, row, NULL, err);
+        if (rc != SRT_OK)
+            return rc;
+    }
+    return SRT_OK;
+}
+
+static enum srt_rc take_option(char ***at, struct launcher_options *o,
+                               struct srt_err *err)
+{
+    const char *value;
+    const struct row *row = find_row(**at, &value);
+
+    if (row == NULL && (**at)[1] != '-')
+        return take_cluster(at, o, err);
+    if (row == NULL)
+        return unknown_option(**at, err);
+    (*at)++;
+    return set_option(at, o, row, value, err);
+}
+
+enum srt_rc launcher_options_more(char **argv, struct launcher_options *o,
+                                  struct srt_err *err)
+{
     char **at = argv;
 
     while (*at != NULL && (*at)[0] == '-' && (*at)[1] != '\0') {
@@ -271,15 +306,25 @@ enum srt_rc launcher_options_parse(char **argv, struct launcher_options *ret,
             at++;
             break;
         }
-        rc = take_option(&at, &o, err);
-        if (rc != SRT_OK) {
-            launcher_options_release(&o);
+        rc = take_option(&at, o, err);
+        if (rc != SRT_OK)
             return rc;
-        }
     }
-    o.command = at;
-    *ret = o;
+    o->command = at;
     return SRT_OK;
+}
+
+enum srt_rc launcher_options_parse(char **argv, struct launcher_options *ret,
+                                   struct srt_err *err)
+{
+    struct launcher_options o = {.level = POLICY_LEVEL_FULL};
+    enum srt_rc rc = launcher_options_more(argv, &o, err);
+
+    if (rc == SRT_OK)
+        *ret = o;
+    else
+        launcher_options_release(&o);
+    return rc;
 }
 
 void launcher_options_release(struct launcher_options *o)

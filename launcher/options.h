@@ -21,9 +21,10 @@ struct launcher_added {
 
 /* All strings are borrowed from argv. */
 struct launcher_options {
-    const char *policy; /* --policy; NULL: not given */
-    const char *shell;  /* -c STRING; NULL: not given */
-    const char *cwd;    /* --cwd */
+    const char *policy;        /* --policy; NULL: not given */
+    const char *policy_source; /* who named it; NULL: --policy */
+    const char *shell;         /* -c STRING; NULL: not given */
+    const char *cwd;           /* --cwd */
     const char *events[LAUNCHER_OPTIONS_MAX_LIST];
     size_t nevents;
     int pass_fds[LAUNCHER_OPTIONS_MAX_LIST];
@@ -44,6 +45,9 @@ struct launcher_options {
  * is none, or at "--". */
 enum srt_rc launcher_options_parse(char **argv, struct launcher_options *ret,
                                    struct srt_err *err) SRT_MUST_CHECK;
+/* More words for the same options; on failure they are still to be released. */
+enum srt_rc launcher_options_more(char **argv, struct launcher_options *o,
+                                  struct srt_err *err) SRT_MUST_CHECK;
 void launcher_options_release(struct launcher_options *o);
 
 /* "  --policy FILE   ..." a row each. */

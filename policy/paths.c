@@ -182,6 +182,15 @@ struct policy_decision policy_decide_read(const struct policy_image *img,
     return judge_read(img, path, &hits);
 }
 
+static const char *why_protected(const char *rule)
+{
+    if (strcmp(rule, "builtin:protect/policy") == 0)
+        return "it is the policy file of this run";
+    if (strcmp(rule, "builtin:protect/own") == 0)
+        return "it is a file of srt itself, or an event file of this run";
+    return "it is a protected name of a writable place";
+}
+
 /* What denies writing here whatever allowWrite says; verdict ALLOW: nothing. */
 static struct policy_decision judge_exceptions(const struct policy_image *img,
                                                const char *path,
@@ -196,8 +205,9 @@ static struct policy_decision judge_exceptions(const struct policy_image *img,
     if (deny->depth >= 0 && deny->depth >= own_depth)
         return decide_by(img, POLICY_DENY, deny, "a denyWrite entry covers it");
     if (protect->depth >= 0)
-        return decide_by(img, POLICY_DENY, protect,
-                         "it is a protected name of a writable place");
+        return decide_by(
+            img, POLICY_DENY, protect,
+            why_protected(policy_image_text(img, protect->rule->pointer)));
     read = judge_read(img, path, hits);
     if (read.verdict == POLICY_DENY)
         read.reason = "it may not be read, so it may not be written";

@@ -331,6 +331,18 @@ static bool scan_member(struct scanner *s, struct keys *k)
     return true;
 }
 
+/* Over a comma, behind which something must follow. */
+static bool step_comma(struct scanner *s, int end)
+{
+    struct scanner comma = *s;
+
+    step(s, 1);
+    skip_space(s);
+    return peek(s) != end ||
+           fail(&comma, "a trailing comma; expected none after the last "
+                        "element");
+}
+
 static bool scan_object(struct scanner *s)
 {
     struct keys k = {0};
@@ -345,7 +357,7 @@ static bool scan_object(struct scanner *s)
     }
     do
         ok = scan_member(s, &k);
-    while (ok && peek(s) == ',' && ((void)step(s, 1), true));
+    while (ok && peek(s) == ',' && (ok = step_comma(s, '}')));
     if (ok && peek(s) != '}')
         ok = fail(s, "expected ',' or '}' in the object");
     second = ok ? find_duplicate(&k) : NULL;
@@ -381,7 +393,8 @@ static bool scan_array(struct scanner *s)
         skip_space(s);
         if (peek(s) != ',')
             return expect(s, ']', "expected ',' or ']' in the array");
-        step(s, 1);
+        if (!step_comma(s, ']'))
+            return false;
     }
 }
 

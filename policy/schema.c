@@ -222,12 +222,25 @@ static void read_row(struct policy_schema_job *job, const struct row *row,
     }
 }
 
+/* For whoever changes the file: what is there, and what is to be made. */
+static void note_presence(struct policy_settings *s, const struct row *row)
+{
+    s->has_members = true;
+    if (row->set == policy_schema_set_list)
+        s->has_lists |= 1u << row->arg;
+    s->has_network |= strcmp(row->object, "/network") == 0 ||
+                      strcmp(row->key, "network") == 0;
+    s->has_filesystem |= strcmp(row->object, "/filesystem") == 0 ||
+                         strcmp(row->key, "filesystem") == 0;
+}
+
 static void read_member(struct policy_schema_job *job, const cJSON *item,
                         const char *object, const char *pointer)
 {
     for (size_t i = 0; i < SRT_ARRAY_LEN(rows); i++)
         if (strcmp(rows[i].object, object) == 0 &&
             strcmp(rows[i].key, item->string) == 0) {
+            note_presence(job->settings, &rows[i]);
             read_row(job, &rows[i], item, pointer);
             return;
         }

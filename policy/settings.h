@@ -111,6 +111,9 @@ struct policy_settings {
     enum policy_level minimum_level;
     const char *bwrap_path;         /* absolute, or NULL */
     struct policy_texts no_meaning; /* accepted keys without effect here */
+    /* What the file has, also where it says nothing. */
+    bool has_members, has_network, has_filesystem;
+    unsigned has_lists; /* a bit each */
 };
 
 /* The built-in policy: no network, no writes, reads allowed. */

@@ -3,6 +3,7 @@
 #define SRT_POLICY_SUGGEST_H
 
 #include "base/buf.h"
+#include "policy/change.h"
 #include "policy/image.h"
 
 enum policy_subject {
@@ -16,12 +17,37 @@ enum policy_subject {
     POLICY_SUBJECT_UNIX,
 };
 
-/* Append to `hint` (for people) and `change` (a JSON Patch array, RFC 6902):
+/* What the operation does to the name of an ENTRY. */
+enum policy_deed {
+    POLICY_DEED_OTHER, /* removes or renames it, or links something there */
+    POLICY_DEED_MAKES, /* a file, or who knows what */
+    POLICY_DEED_MAKES_DIR,
+    POLICY_DEED_RENAMES, /* target to target2 */
+    POLICY_DEED_LINKS,   /* target2 to the file that target is */
+};
+
+/* What was refused.  All is borrowed. */
+struct policy_refused {
+    const struct policy_image *image;
+    const struct policy_settings *settings; /* NULL: a hint will do */
+    const char *home;                       /* or NULL */
+    enum policy_subject kind;
+    enum policy_deed deed;
+    const char *target;
+    const char *target2;        /* RENAMES, LINKS; or NULL */
+    struct policy_addr address; /* what a name led to; family 0: nothing */
+    const struct policy_decision *decision;
+};
+
+/*
+ * Append to `hint` (for people, one line) and fill *ret_change: once it is
  * applied to the policy's file, the same operation passes.  Both get nothing
- * where none should be suggested (built-ins), `change` alone where the file
- * cannot do it (an option decided) or should not (most protected names). */
-void policy_suggest(const struct policy_image *img, enum policy_subject kind,
-                    const char *target, const struct policy_decision *d,
-                    struct srt_buf *hint, struct srt_buf *change);
+ * where nothing should be suggested (most built-ins), the change alone where
+ * the file cannot do it (an option decided; a name in "/" or in the home
+ * directory, where its directory would open too much; a link between two
+ * writable roots) or should not (most protected names).
+ */
+void policy_suggest(const struct policy_refused *r, struct srt_buf *hint,
+                    struct policy_change *ret_change);
 
 #endif

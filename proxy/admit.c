@@ -39,6 +39,14 @@ static struct policy_decision judge_lead(const struct proxy *p,
     struct policy_decision d = policy_decide_resolved_at(p->image, host, a,
                                                          port);
 
+    /* Inside, localhost is the sandbox's; who asks a proxy for it would get to
+     * the host's, which only an entry for the address opens. */
+    if (d.verdict == POLICY_ALLOW && policy_host_is_localhost(host) &&
+        decide_own(p, a, port).verdict == POLICY_DENY)
+        return (struct policy_decision){
+            POLICY_DENY, "builtin:localhost",
+            "a proxy would lead it to the host's own loopback",
+            POLICY_BY_OTHER};
     if (d.verdict == POLICY_ALLOW && !policy_host_is_localhost(host) &&
         is_own(p, a) && decide_own(p, a, port).verdict == POLICY_DENY)
         return (struct policy_decision){
@@ -92,8 +100,20 @@ struct policy_decision proxy_admit_offline(const struct policy_image *image,
 
     if (!policy_host_parse(host, strlen(host), name, sizeof(name), &a))
         return policy_decide_host(image, host, port);
-    if (a.family == 0)
+    if (a.family == 0 && !policy_host_is_localhost(name))
         return proxy_admit_name(&p, name, port);
+    if (a.family == 0) { /* it leads to one of two addresses */
+        size_t n;
+        const struct policy_addr *list = proxy_admit_localhost(AF_UNSPEC, &n);
+        struct policy_addr kept[PROXY_MAX_ADDRESSES];
+        struct policy_decision d = proxy_admit_name(&p, name, port);
+        struct policy_decision why = d;
+
+        if (d.verdict == POLICY_ALLOW &&
+            proxy_admit_resolved(&p, name, port, list, n, kept, &why) == 0)
+            return why;
+        return d;
+    }
     proxy_learn_own(&p);
     return proxy_admit_address(&p, a, port, text, &unused);
 }
@@ -123,15 +143,17 @@ void proxy_admit_remember(struct proxy *p, const char *host,
         (void)proxy_names_add(p->names, list[i], host);
 }
 
-enum proxy_asked proxy_admit_asked(const char *asked, size_t len, char *host,
-                                   size_t size, struct policy_addr *ret_addr)
+enum proxy_asked proxy_admit_asked(const struct proxy *p, const char *asked,
+                                   size_t len, char *host, size_t size,
+                                   struct policy_addr *ret_addr)
 {
     if (!policy_host_canonical(asked, len, host, size))
         return PROXY_ASKED_MALFORMED;
     if (policy_addr_parse(host, strlen(host), ret_addr))
         return PROXY_ASKED_ADDRESS;
-    return policy_host_is_localhost(host) ? PROXY_ASKED_LOCALHOST
-                                          : PROXY_ASKED_NAME;
+    return policy_host_is_localhost(host) || proxy_self_has(&p->self, host)
+               ? PROXY_ASKED_LOCALHOST
+               : PROXY_ASKED_NAME;
 }
 
 const struct policy_addr *proxy_admit_localhost(int family, size_t *ret_n)

@@ -80,24 +80,46 @@ static void answer_code(struct query *x, enum proxy_dnsmsg_rcode rcode)
 
 /* ---- judging ---- */
 
-/* Is it an allowed name with a suffix of the search list behind it? */
-static bool is_probe(const struct proxy *p, const char *host)
+/* The name without the suffix of the search list that ends it; `i` goes through
+ * the list.  False: there is no more such suffix. */
+static bool strip_suffix(const struct proxy *p, const char *host, size_t *i,
+                         char head[PROXY_DNSMSG_NAME])
 {
     size_t len = strlen(host);
 
-    for (size_t i = 0; i < p->dns->nsuffixes; i++) {
-        const char *suffix = p->dns->suffixes[i];
+    while (*i < p->dns->nsuffixes) {
+        const char *suffix = p->dns->suffixes[(*i)++];
         size_t n = strlen(suffix);
-        char head[PROXY_DNSMSG_NAME];
 
         if (len <= n + 1 || host[len - n - 1] != '.' ||
             strcmp(host + len - n, suffix) != 0)
             continue;
         memcpy(head, host, len - n - 1);
         head[len - n - 1] = '\0';
+        return true;
+    }
+    return false;
+}
+
+/* Is it an allowed name with a suffix of the search list behind it? */
+static bool is_probe(const struct proxy *p, const char *host)
+{
+    char head[PROXY_DNSMSG_NAME];
+
+    for (size_t i = 0; strip_suffix(p, host, &i, head);)
         if (policy_decide_resolve(p->image, head).verdict == POLICY_ALLOW)
             return true;
-    }
+    return false;
+}
+
+/* A name of this host with such a suffix: resolvers try that first. */
+static bool is_suffixed_self(const struct proxy *p, const char *host)
+{
+    char head[PROXY_DNSMSG_NAME];
+
+    for (size_t i = 0; strip_suffix(p, host, &i, head);)
+        if (proxy_self_has(&p->self, head))
+            return true;
     return false;
 }
 
@@ -332,6 +354,7 @@ static void answer_reverse(struct query *x)
     finish(x, &a, 0, "");
 }
 
+/* RFC 6761 6.3: never asked upstream; nor is this host's own name. */
 static void answer_localhost(struct query *x)
 {
     size_t n;
@@ -413,7 +436,7 @@ static void judge(struct query *x)
         refuse_malformed(x);
         return;
     }
-    switch (proxy_admit_asked(x->q.name, strlen(x->q.name), x->host,
+    switch (proxy_admit_asked(x->from->p, x->q.name, strlen(x->q.name), x->host,
                               sizeof(x->host), &literal)) {
     case PROXY_ASKED_MALFORMED:
         refuse_malformed(x);
@@ -425,7 +448,10 @@ static void judge(struct query *x)
         answer_localhost(x);
         break;
     case PROXY_ASKED_NAME:
-        judge_name(x);
+        if (is_suffixed_self(x->from->p, x->host))
+            answer_localhost(x);
+        else
+            judge_name(x);
         break;
     }
 }

@@ -71,7 +71,7 @@ static void answer_refused(struct proxy_http_exchange *x,
     SRT_AUTO_BUF struct srt_buf target = {0};
     SRT_AUTO_BUF struct srt_buf text = {0};
     SRT_AUTO_BUF struct srt_buf hint = {0};
-    SRT_AUTO_BUF struct srt_buf change = {0};
+    struct policy_change change;
 
     add_target(x, &target);
     if (r->resolved)
@@ -82,8 +82,11 @@ static void answer_refused(struct proxy_http_exchange *x,
         srt_buf_addf(
             &text, "Connection blocked by network allowlist: %s: %s (%s)",
             srt_buf_str(&target), r->decision.reason, r->decision.rule);
-    policy_suggest(x->p->image, POLICY_SUBJECT_HOST, srt_buf_str(&target),
-                   &r->decision, &hint, &change);
+    policy_suggest(&(struct policy_refused){.image = x->p->image,
+                                            .kind = POLICY_SUBJECT_HOST,
+                                            .target = srt_buf_str(&target),
+                                            .decision = &r->decision},
+                   &hint, &change);
     if (hint.len > 0)
         srt_buf_addf(&text, "\nhint: %s", srt_buf_str(&hint));
     say(x, 403, r->resolved ? by_resolved : by_allowlist, srt_buf_str(&text));

@@ -8,6 +8,7 @@
 
 #include "proxy/names.h"
 #include "proxy/proxy.h"
+#include "proxy/self.h"
 
 struct proxy_resolver;
 struct proxy_route;
@@ -33,7 +34,8 @@ struct proxy {
     struct proxy_dns *dns;
     struct policy_addr own[64]; /* this host's interface addresses */
     size_t nown;
-    unsigned connections; /* open, of every kind */
+    struct proxy_self self; /* this host's names */
+    unsigned connections;   /* open, of every kind */
     bool warned_full;
 };
 
@@ -65,12 +67,13 @@ struct policy_decision proxy_admit_name(struct proxy *p, const char *host,
 enum proxy_asked {
     PROXY_ASKED_MALFORMED, /* no host */
     PROXY_ASKED_ADDRESS,   /* *ret_addr */
-    PROXY_ASKED_LOCALHOST, /* a name of RFC 6761 6.3 */
+    PROXY_ASKED_LOCALHOST, /* a name of RFC 6761 6.3, or of this host */
     PROXY_ASKED_NAME,
 };
 /* host, of `size` bytes, gets the canonical form of all but a malformed one. */
-enum proxy_asked proxy_admit_asked(const char *asked, size_t len, char *host,
-                                   size_t size, struct policy_addr *ret_addr);
+enum proxy_asked proxy_admit_asked(const struct proxy *p, const char *asked,
+                                   size_t len, char *host, size_t size,
+                                   struct policy_addr *ret_addr);
 /* The sandbox's own loopback, never asked upstream: nothing to judge or
  * remember.  family AF_INET, AF_INET6, AF_UNSPEC. */
 const struct policy_addr *proxy_admit_localhost(int family, size_t *ret_n);

@@ -180,6 +180,15 @@ void proxy_learn_own(struct proxy *p)
     freeifaddrs(list);
 }
 
+static void learn_own_names(struct proxy *p, const char *hosts_file)
+{
+    char name[PROXY_SELF_SIZE] = "";
+
+    if (gethostname(name, sizeof(name) - 1) != 0)
+        name[0] = '\0';
+    proxy_self_read(&p->self, name, hosts_file);
+}
+
 enum srt_rc proxy_new(struct proxy_loop *loop, const struct proxy_options *o,
                       struct proxy **ret, struct srt_err *err)
 {
@@ -197,6 +206,7 @@ enum srt_rc proxy_new(struct proxy_loop *loop, const struct proxy_options *o,
         return srt_err_sys(err, ENOMEM, "proxy");
     }
     proxy_learn_own(p);
+    learn_own_names(p, o->hosts_file);
     rc = proxy_dns_new(p, o->resolv_conf, err);
     if (rc == SRT_OK)
         rc = proxy_resolver_new(p, o, &p->resolver, err);

@@ -196,8 +196,8 @@ static void on_start(struct proxy_timer *t)
     struct proxy_reach *r = SRT_CONTAINER_OF(t, struct proxy_reach, start);
     struct policy_addr literal;
 
-    switch (proxy_admit_asked(r->asked, r->asked_len, r->host, sizeof(r->host),
-                              &literal)) {
+    switch (proxy_admit_asked(r->p, r->asked, r->asked_len, r->host,
+                              sizeof(r->host), &literal)) {
     case PROXY_ASKED_MALFORMED:
         refuse_malformed(r);
         return;

@@ -159,6 +159,30 @@ def need(*programs):
             pytest.skip(f"needs {program}")
 
 
+def patched(document, change):
+    """RFC 6902 as far as srt writes it; what does not apply is an error."""
+    document = json.loads(json.dumps(document))
+    for step in change:
+        words = [w.replace("~1", "/").replace("~0", "~") for w in step["path"].split("/")[1:]]
+        at = document
+        for w in words[:-1]:
+            at = at[int(w)] if isinstance(at, list) else at[w]
+        last = words[-1] if words else None
+        if step["op"] == "test":
+            value = at if last is None else at[int(last)] if isinstance(at, list) else at[last]
+            assert value == step["value"], (step, document)
+        elif step["op"] == "remove":
+            del at[int(last) if isinstance(at, list) else last]
+        else:
+            assert step["op"] == "add", step
+            if isinstance(at, list):
+                at.insert(len(at) if last == "-" else int(last), step["value"])
+            else:
+                assert last not in at, f"{step} would replace what is in {document}"
+                at[last] = step["value"]
+    return document
+
+
 def wait_until(condition, timeout=5.0, what="condition"):
     """Poll until condition() is true; fails the test after `timeout` seconds."""
     deadline = time.monotonic() + timeout

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct policy_change;
+
 /* docs/events.md "op".  One row each in events/names.c. */
 enum events_op {
     EVENTS_OP_NONE,
@@ -65,10 +67,10 @@ struct events_violation {
     bool probe;     /* class "probe", else "refused" */
     bool uncertain; /* "certain": false */
     bool caller_died;
-    bool allowed;       /* the policy allows it, and still it failed: told as a
+    bool allowed;     /* the policy allows it, and still it failed: told as a
                      warning, counted nowhere */
-    const char *hint;   /* or NULL */
-    const char *change; /* JSON array text, or NULL */
+    const char *hint; /* or NULL */
+    const struct policy_change *change; /* or NULL */
 };
 
 #endif

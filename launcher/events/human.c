@@ -48,39 +48,42 @@ void events_human_who(struct srt_buf *b, const struct events_process *p)
         srt_buf_addf(b, "[%ld]", (long)p->pid);
 }
 
-/* "srt: denied write  TARGET  WHO  " */
+/* "denied write  TARGET  WHO  "; `shown` is how strings are. */
 static void add_deed(struct srt_buf *b, const struct events_fold_key *k,
-                     bool allowed, const char *who, unsigned how)
+                     bool allowed, const char *who, unsigned how,
+                     unsigned shown)
 {
-    srt_buf_add_str(b, "srt: ");
     colour(b, how, k->probe || allowed ? YELLOW : RED);
     srt_buf_add_str(b, allowed ? "failed" : k->probe ? "probed" : "denied");
     colour(b, how, RESET);
     srt_buf_addf(b, " %-5s  ", events_names_verb(k->op));
     colour(b, how, BOLD);
-    add_shown(b, k->target, EVENTS_SHOWN_QUOTE);
+    add_shown(b, k->target, EVENTS_SHOWN_QUOTE | shown);
     if (k->target2 != NULL && k->target2[0] != '\0') {
         srt_buf_add_str(b, " -> ");
-        add_shown(b, k->target2, EVENTS_SHOWN_QUOTE);
+        add_shown(b, k->target2, EVENTS_SHOWN_QUOTE | shown);
     }
     colour(b, how, RESET);
-    if (who[0] != '\0')
-        srt_buf_addf(b, "  %s", who);
+    if (who[0] != '\0') {
+        srt_buf_add_str(b, "  ");
+        add_shown(b, who, shown);
+    }
     srt_buf_add_str(b, "  ");
 }
 
-static void add_rule(struct srt_buf *b, const char *rule, unsigned how)
+static void add_rule(struct srt_buf *b, const char *rule, unsigned how,
+                     unsigned shown)
 {
     srt_buf_add_str(b, " ");
     colour(b, how, DIM);
     srt_buf_add_char(b, '(');
-    add_shown(b, rule, 0);
+    add_shown(b, rule, shown);
     srt_buf_add_char(b, ')');
     colour(b, how, RESET);
 }
 
-void events_human_violation(struct srt_buf *b, const struct events_violation *v,
-                            const char *who, unsigned how)
+static void add_violation(struct srt_buf *b, const struct events_violation *v,
+                          const char *who, unsigned how, unsigned shown)
 {
     struct events_fold_key k = {.op = v->op,
                                 .probe = v->probe,
@@ -88,50 +91,36 @@ void events_human_violation(struct srt_buf *b, const struct events_violation *v,
                                 .target2 = v->target2,
                                 .rule = v->rule};
 
-    add_deed(b, &k, v->allowed, who, how);
-    add_shown(b, v->allowed ? EVENTS_ALLOWED_TEXT : v->reason, 0);
+    add_deed(b, &k, v->allowed, who, how, shown);
+    add_shown(b, v->allowed ? EVENTS_ALLOWED_TEXT : v->reason, shown);
     if (v->uncertain)
         srt_buf_add_str(b, "; uncertain");
-    add_rule(b, v->rule, how);
-    if ((how & EVENTS_HUMAN_HINT) != 0 && v->hint != NULL &&
-        v->hint[0] != '\0') {
+    add_rule(b, v->rule, how, shown);
+    if (v->hint != NULL && v->hint[0] != '\0') {
         srt_buf_add_str(b, "; ");
-        add_shown(b, v->hint, 0);
+        add_shown(b, v->hint, shown);
     }
+}
+
+void events_human_violation(struct srt_buf *b, const struct events_violation *v,
+                            const char *who, unsigned how)
+{
+    srt_buf_add_str(b, "srt: ");
+    add_violation(b, v, who, how, 0);
 }
 
 void events_human_repeat(struct srt_buf *b, const struct events_folded *f,
                          unsigned how)
 {
-    add_deed(b, f->key, false, f->who, how);
+    srt_buf_add_str(b, "srt: ");
+    add_deed(b, f->key, false, f->who, how, 0);
     srt_buf_addf(b, f->count == 1 ? "once more" : "%llu times more",
                  (unsigned long long)f->count);
-    add_rule(b, f->key->rule, how);
+    add_rule(b, f->key->rule, how, 0);
 }
 
 void events_human_note(struct srt_buf *b, const struct events_violation *v,
                        const char *who)
 {
-    unsigned quote = EVENTS_SHOWN_QUOTE | EVENTS_SHOWN_TAGS;
-
-    srt_buf_addf(b, "%s %s ", v->probe ? "probed" : "denied",
-                 events_names_op(v->op));
-    add_shown(b, v->target, quote);
-    if (v->target2 != NULL && v->target2[0] != '\0') {
-        srt_buf_add_str(b, " -> ");
-        add_shown(b, v->target2, quote);
-    }
-    if (who[0] != '\0') {
-        srt_buf_add_str(b, " by ");
-        add_shown(b, who, EVENTS_SHOWN_TAGS);
-    }
-    srt_buf_add_str(b, ": ");
-    add_shown(b, v->reason, EVENTS_SHOWN_TAGS);
-    srt_buf_add_str(b, " (");
-    add_shown(b, v->rule, EVENTS_SHOWN_TAGS);
-    srt_buf_add_char(b, ')');
-    if (v->hint != NULL && v->hint[0] != '\0') {
-        srt_buf_add_str(b, "; ");
-        add_shown(b, v->hint, EVENTS_SHOWN_TAGS);
-    }
+    add_violation(b, v, who, 0, EVENTS_SHOWN_TAGS);
 }

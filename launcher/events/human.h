@@ -14,17 +14,17 @@ void events_human_who(struct srt_buf *b, const struct events_process *p);
 
 enum events_human_how {
     EVENTS_HUMAN_COLOUR = 1,
-    EVENTS_HUMAN_HINT = 2, /* "; HINT" at the end */
 };
 
 /* srt: denied write  /home/a/notes  tee[7]  no allowWrite entry covers it
- * (/filesystem/allowWrite) */
+ * (/filesystem/allowWrite); HINT */
 void events_human_violation(struct srt_buf *b, const struct events_violation *v,
                             const char *who, unsigned how);
 /* srt: denied write  /home/a/notes  tee[7]  17 times more (RULE) */
 void events_human_repeat(struct srt_buf *b, const struct events_folded *f,
                          unsigned how);
-/* The --annotate form: no "srt:", no colour, no tag in it. */
+/* The same for --annotate and the summary: no "srt:", no colour, no tag in
+ * it. */
 void events_human_note(struct srt_buf *b, const struct events_violation *v,
                        const char *who);
 

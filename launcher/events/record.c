@@ -5,6 +5,7 @@
 
 #include "launcher/events/json.h"
 #include "launcher/events/names.h"
+#include "policy/change.h"
 
 static void add_time(struct srt_buf *b)
 {
@@ -74,8 +75,11 @@ static void add_verdict(struct srt_buf *b, const struct events_violation *v)
 
 void events_record_violation(struct srt_buf *b, struct events_record_head h,
                              const struct events_violation *v,
-                             const struct events_process *p)
+                             const struct events_process *p,
+                             struct policy_change_log *changes)
 {
+    SRT_AUTO_BUF struct srt_buf change = {0};
+
     begin(b, h, v->allowed ? "warning" : "violation");
     if (v->allowed)
         events_json_str(b, "message", EVENTS_ALLOWED_TEXT);
@@ -91,8 +95,10 @@ void events_record_violation(struct srt_buf *b, struct events_record_head h,
         add_process(b, p);
     events_json_num(b, "count", 1);
     add_some(b, "hint", v->hint);
-    if (v->change != NULL && v->change[0] != '\0')
-        srt_buf_addf(b, ",\"change\":%s", v->change);
+    if (v->change != NULL)
+        policy_change_print(v->change, changes, &change);
+    if (change.len > 0)
+        srt_buf_addf(b, ",\"change\":%s", srt_buf_str(&change));
     end(b);
 }
 

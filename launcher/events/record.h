@@ -10,6 +10,8 @@
 #include "launcher/events/store.h"
 #include "launcher/events/totals.h"
 
+struct policy_change_log;
+
 struct events_record_head {
     uint64_t seq;
     const char *run;
@@ -17,10 +19,12 @@ struct events_record_head {
 
 void events_record_start(struct srt_buf *b, struct events_record_head h,
                          const struct events_start *st);
-/* v->allowed makes it a "warning". */
+/* v->allowed makes it a "warning".  `changes`: what the changes of the run's
+ * earlier records did. */
 void events_record_violation(struct srt_buf *b, struct events_record_head h,
                              const struct events_violation *v,
-                             const struct events_process *p);
+                             const struct events_process *p,
+                             struct policy_change_log *changes);
 /* `coarse`: the repeats are of the same rule, not of the same target. */
 void events_record_repeat(struct srt_buf *b, struct events_record_head h,
                           uint64_t ref, uint64_t count, bool coarse);

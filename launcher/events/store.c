@@ -21,6 +21,7 @@
 #include "launcher/events/sink.h"
 #include "launcher/events/thread.h"
 #include "launcher/events/totals.h"
+#include "policy/change.h"
 
 #define MAX_SINKS        16u
 #define MESSAGE_BYTES    1024u
@@ -41,6 +42,7 @@ struct events_store {
     struct events_totals totals;
     struct events_fold *fold;
     struct events_recent recent;
+    struct policy_change_log changes;
     uint64_t ignored;
     bool failed; /* an error record was written: no exit record follows */
     bool finished;
@@ -176,8 +178,7 @@ static void tell_dead_sinks(struct events_store *s)
 
 static unsigned how_shown(const struct events_store *s)
 {
-    return (s->people.colour ? (unsigned)EVENTS_HUMAN_COLOUR : 0) |
-           (s->o.verbose ? (unsigned)EVENTS_HUMAN_HINT : 0);
+    return s->people.colour ? (unsigned)EVENTS_HUMAN_COLOUR : 0;
 }
 
 static bool shown_to_people(const struct events_store *s, bool probe)
@@ -291,7 +292,7 @@ static void tell_violation(struct events_store *s,
 
     if (p != NULL)
         events_human_who(&who, p);
-    events_record_violation(&s->json, next_head(s), v, p);
+    events_record_violation(&s->json, next_head(s), v, p, &s->changes);
     put_json(s, v->allowed ? NULL : v->rule, true, 1);
     if (!v->allowed)
         events_fold_begin(s->fold, key, s->seq, srt_buf_str(&who),
@@ -357,16 +358,26 @@ void events_store_error(struct events_store *s, const char *message)
 
 /* ---- the end ---- */
 
-/* One line: how many, by which rules, the last one. */
-static void summarise(struct events_store *s)
+/* "N by RULE, ..." */
+static void add_rules(struct events_store *s)
 {
-    uint64_t sum = events_totals_sum(&s->totals, s->o.verbose);
-    const struct events_recent_line *last = events_recent_last(&s->recent);
     const char *comma = "";
 
-    if (sum == 0 || last == NULL)
-        return;
-    srt_buf_clear(&s->text);
+    for (size_t i = 0; i < s->totals.n && s->text.len < 512; i++) {
+        const struct events_count *c = &s->totals.at[i];
+        uint64_t n = events_totals_of(c, s->o.verbose);
+
+        if (n == 0)
+            continue;
+        srt_buf_addf(&s->text, "%s%llu by ", comma, (unsigned long long)n);
+        events_shown_add(&s->text, c->rule, strlen(c->rule), 0);
+        comma = ", ";
+    }
+}
+
+static void add_refusals(struct events_store *s, uint64_t sum,
+                         const struct events_recent_line *last)
+{
     if (sum == last->count) {
         srt_buf_addf(&s->text, "srt: %s", last->text);
         if (sum > 1)
@@ -374,19 +385,31 @@ static void summarise(struct events_store *s)
     } else {
         srt_buf_addf(&s->text,
                      "srt: denied %llu operations: ", (unsigned long long)sum);
-        for (size_t i = 0; i < s->totals.n && s->text.len < 512; i++) {
-            const struct events_count *c = &s->totals.at[i];
-            uint64_t n = events_totals_of(c, s->o.verbose);
-
-            if (n == 0)
-                continue;
-            srt_buf_addf(&s->text, "%s%llu by ", comma, (unsigned long long)n);
-            events_shown_add(&s->text, c->rule, strlen(c->rule), 0);
-            comma = ", ";
-        }
+        add_rules(s);
         srt_buf_addf(&s->text, "; last: %s", last->text);
     }
-    events_people_line(&s->people, srt_buf_str(&s->text));
+}
+
+/* One line: how many, by which rules, the last one; unless each had a line.
+ * Both ways the probes, which nobody saw, are counted. */
+static void summarise(struct events_store *s)
+{
+    uint64_t sum = events_totals_sum(&s->totals, s->o.verbose);
+    uint64_t probes = events_totals_sum(&s->totals, true) - sum;
+    const struct events_recent_line *last = events_recent_last(&s->recent);
+
+    srt_buf_clear(&s->text);
+    if (!s->lines && sum > 0 && last != NULL)
+        add_refusals(s, sum, last);
+    if (probes > 0)
+        srt_buf_addf(&s->text, "%s%llu probe%s (-v shows %s)",
+                     s->text.len > 0 ? "; and "
+                     : sum > 0       ? "srt: denied also "
+                                     : "srt: denied ",
+                     (unsigned long long)probes, probes == 1 ? "" : "s",
+                     probes == 1 ? "it" : "them");
+    if (s->text.len > 0)
+        events_people_line(&s->people, srt_buf_str(&s->text));
 }
 
 static void annotate(struct events_store *s)
@@ -453,7 +476,7 @@ void events_store_finish(struct events_store *s, int status)
             put_json(s, NULL, false, 1);
         }
         events_people_show(&s->people, true);
-        if (!s->lines && !s->o.quiet)
+        if (!s->o.quiet)
             summarise(s);
         if (s->o.annotate)
             annotate(s);
@@ -473,6 +496,7 @@ void events_store_free(struct events_store *s)
     events_fold_free(s->fold);
     events_totals_release(&s->totals);
     events_recent_release(&s->recent);
+    policy_change_log_release(&s->changes);
     srt_buf_release(&s->json);
     srt_buf_release(&s->text);
     (void)pthread_mutex_destroy(&s->lock);

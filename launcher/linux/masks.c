@@ -95,9 +95,12 @@ static bool leads_to_allowed(const struct policy_image *image, const char *path)
 static void record(struct job *j, pid_t tid, const struct masks_node *node,
                    bool uncertain)
 {
-    const struct policy_image *image = j->masks->session->policy->image;
+    struct session *s = j->masks->session;
+    const struct policy_image *image = s->policy->image;
     const struct masks_asked *a = &j->asked;
     struct policy_decision d = policy_decide_read(image, a->target);
+    const struct policy_refused what = {.kind = POLICY_SUBJECT_READ,
+                                        .target = a->target};
     const bool link = leads_to_allowed(image, a->target);
     struct events_violation v = {.op = a->op,
                                  .source = EVENTS_SOURCE_MASK,
@@ -116,8 +119,7 @@ static void record(struct job *j, pid_t tid, const struct masks_node *node,
     if (link)
         v.hint = "the way leads through a symlink in a denied directory; use "
                  "the real path";
-    tell_violation(j->masks->session, &v, &d, POLICY_SUBJECT_READ,
-                   link ? NULL : a->target, tid);
+    tell_violation(s, &v, &d, link ? NULL : &what, tid);
 }
 
 /* Refuse `path`: the errno, after the event if there is one. */

@@ -5,12 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #include "base/path.h"
 #include "launcher/linux/crew.h"
 #include "launcher/linux/filter.h"
 #include "launcher/linux/hostcheck.h"
+#include "launcher/linux/syscall_reason.h"
 #include "launcher/linux/tell.h"
 
 enum { QUEUE_MAX = 8192, END_WAIT_MS = 500, STACK_BYTES = 512 << 10 };
@@ -71,6 +73,26 @@ static enum events_op op_of(const struct channel_msg *m, const char *path)
                : (enum events_op)m->op;
 }
 
+static enum policy_deed deed_of(const struct channel_msg *m, enum events_op op)
+{
+    switch ((enum channel_check)m->check) {
+    case CHANNEL_CHECK_RENAME:
+        return POLICY_DEED_RENAMES;
+    case CHANNEL_CHECK_LINK:
+        return POLICY_DEED_LINKS;
+    default:
+        break;
+    }
+    if (op != EVENTS_OP_FILE_CREATE && op != EVENTS_OP_NET_BIND)
+        return POLICY_DEED_OTHER;
+    return m->nr == SYS_mkdirat
+#ifdef SYS_mkdir
+                   || m->nr == SYS_mkdir
+#endif
+               ? POLICY_DEED_MAKES_DIR
+               : POLICY_DEED_MAKES;
+}
+
 static void record(struct session *s, const struct channel_msg *m,
                    bool uncertain)
 {
@@ -78,9 +100,9 @@ static void record(struct session *s, const struct channel_msg *m,
     char second[SRT_PATH_MAX];
     const bool two = channel_msg_text(m, CHANNEL_DIR2)[0] != '\0';
     const bool named = channel_msg_text(m, CHANNEL_DIR)[0] != '\0';
-    const struct policy_decision d = {
-        .rule = channel_msg_text(m, CHANNEL_RULE),
-        .reason = channel_msg_text(m, CHANNEL_REASON)};
+    char reason[256];
+    struct policy_decision d = {.rule = channel_msg_text(m, CHANNEL_RULE),
+                                .reason = channel_msg_text(m, CHANNEL_REASON)};
     struct events_violation v = {
         .source = EVENTS_SOURCE_SUPERVISOR,
         .target = name_of(m, CHANNEL_DIR, first, sizeof(first)),
@@ -91,14 +113,19 @@ static void record(struct session *s, const struct channel_msg *m,
         .uncertain = uncertain,
     };
 
+    struct policy_refused what = {.kind = subject_of(m)};
+
     v.op = op_of(m, v.target);
     if (channel_msg_text(m, CHANNEL_REQUESTED)[0] != '\0')
         v.requested = channel_msg_text(m, CHANNEL_REQUESTED);
-    tell_violation(s, &v, &d, subject_of(m),
-                   !named           ? NULL
-                   : m->second != 0 ? v.target2
-                                    : v.target,
-                   m->tid);
+    if (v.op == EVENTS_OP_SYSCALL && m->nr != SYS_connect) {
+        syscall_reason(m->nr, v.target, reason, sizeof(reason));
+        d.reason = reason;
+    }
+    what.deed = deed_of(m, v.op);
+    what.target = v.target;
+    what.target2 = v.target2;
+    tell_violation(s, &v, &d, named ? &what : NULL, m->tid);
 }
 
 static void work(struct session *s, const struct channel_msg *m)

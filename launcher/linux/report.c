@@ -133,6 +133,13 @@ static void record(struct report *r, const struct connection *c,
     struct policy_decision d = read ? policy_decide_read(s->policy->image, path)
                                     : policy_decide_write(s->policy->image,
                                                           path);
+    const struct policy_refused what = {
+        .kind = read                          ? POLICY_SUBJECT_READ
+                : op == EVENTS_OP_FILE_CREATE ? POLICY_SUBJECT_ENTRY
+                                              : POLICY_SUBJECT_WRITE,
+        .deed = POLICY_DEED_MAKES,
+        .target = path,
+    };
     struct events_violation v = {
         .op = op,
         .source = EVENTS_SOURCE_SHIM,
@@ -143,11 +150,7 @@ static void record(struct report *r, const struct connection *c,
 
     if (d.verdict == POLICY_ALLOW || is_hosts(op, path))
         return;
-    tell_violation(s, &v, &d,
-                   read                          ? POLICY_SUBJECT_READ
-                   : op == EVENTS_OP_FILE_CREATE ? POLICY_SUBJECT_ENTRY
-                                                 : POLICY_SUBJECT_WRITE,
-                   path,
+    tell_violation(s, &v, &d, &what,
                    process_by_port(s->diag_fd, s->init_pid, AF_INET,
                                    IPPROTO_TCP, c->port));
 }

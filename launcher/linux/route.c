@@ -89,6 +89,11 @@ static void on_refused(void *ctx, const struct proxy_refusal *r)
     char target[512];
     char address[POLICY_ADDR_TEXT_MAX] = "";
     const bool resolve = r->port == 0;
+    const struct policy_refused what = {
+        .kind = resolve ? POLICY_SUBJECT_RESOLVE : POLICY_SUBJECT_HOST,
+        .target = target,
+        .address = r->address,
+    };
     struct events_violation v = {
         .op = resolve ? EVENTS_OP_NET_RESOLVE : kinds[r->client.via].op,
         .source = kinds[r->client.via].source,
@@ -104,9 +109,7 @@ static void on_refused(void *ctx, const struct proxy_refusal *r)
         if (strcmp(address, r->host) != 0)
             v.address = address;
     }
-    tell_violation(s, &v, &r->decision,
-                   resolve ? POLICY_SUBJECT_RESOLVE : POLICY_SUBJECT_HOST,
-                   target, who(route, &r->client));
+    tell_violation(s, &v, &r->decision, &what, who(route, &r->client));
 }
 
 /* ---- from the supervisor ---- */

@@ -17,6 +17,7 @@ struct session_input {
     const struct policy *policy;
     const struct policy_settings *settings;
     struct events_store *events;
+    const char *home;  /* for hints; or NULL */
     const char *cwd;   /* absolute */
     char *const *argv; /* NULL-terminated */
     const struct launcher_environment *environment;

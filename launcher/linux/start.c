@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "launcher/linux/filter.h"
 
 /* Does a denyWrite entry name what is not there? */
@@ -73,6 +74,40 @@ static void add_weakenings(struct sentences *l, const struct session *s,
         "Landlock before ABI 3: truncate rests on the mounts");
 }
 
+/* Lines of the plan that one may want to read. */
+enum { REGIONS_MAX = 200 };
+
+static void tell_plan(const struct plan *plan)
+{
+    static const char *const words[] = {[PLAN_MASKED] = "not readable",
+                                        [PLAN_READONLY] = "readable",
+                                        [PLAN_WRITABLE] = "writable"};
+    char quoted[SRT_LOG_QUOTED_MAX];
+    size_t n = plan->nregions < REGIONS_MAX ? plan->nregions : REGIONS_MAX;
+
+    srt_log(SRT_LOG_DEBUG, "plan: / is readable");
+    for (size_t i = 0; i < n; i++) {
+        const struct plan_region *r = &plan->regions[i];
+
+        srt_log(SRT_LOG_DEBUG, "plan: %s is %s%s (%s)",
+                srt_log_quote(r->path, quoted, sizeof(quoted)),
+                words[r->access], r->pinned ? ", and keeps its name" : "",
+                r->rule);
+    }
+    if (n < plan->nregions)
+        srt_log(SRT_LOG_DEBUG, "plan: ... and %zu more", plan->nregions - n);
+}
+
+static void tell_debug(const struct session *s, const char *const *layers,
+                       const char *const *weak)
+{
+    for (; *layers != NULL; layers++)
+        srt_log(SRT_LOG_DEBUG, "layer: %s", *layers);
+    for (; *weak != NULL; weak++)
+        srt_log(SRT_LOG_DEBUG, "not enforced: %s", *weak);
+    tell_plan(s->plan);
+}
+
 void start_tell(const struct session *s, const struct prepare *p)
 {
     const bool full = s->in->level == POLICY_LEVEL_FULL;
@@ -81,6 +116,8 @@ void start_tell(const struct session *s, const struct prepare *p)
 
     add_layers(&layers, s, p, full);
     add_weakenings(&weak, s, p, full);
+    if (srt_log_shows(SRT_LOG_DEBUG))
+        tell_debug(s, layers.at, weak.at);
     events_store_start(s->events, &(struct events_start){
                                       .policy_path = s->in->settings->path,
                                       .policy_sha256 = s->in->settings->sha256,

@@ -6,7 +6,7 @@
 
 /* The start event: layers in force, everything that this run does not enforce;
  * then a warning for each thing that the launcher found odd about the policy
- * on this host. */
+ * on this host.  Under --debug also the plan, as lines. */
 void start_tell(const struct session *s, const struct prepare *p);
 
 #endif

@@ -12,11 +12,12 @@
  * refusal is answered.
  *
  * Sets v->rule and v->reason, and v->hint and v->change as policy_suggest()
- * has them for `subject`, the refused name; NULL: nothing is suggested, and a
- * hint of the caller's stays.  Any thread.
+ * has them for *what, of which the caller sets kind, deed, targets and
+ * address; NULL: nothing is suggested, and a hint of the caller's stays.  Any
+ * thread.
  */
 void tell_violation(struct session *s, struct events_violation *v,
-                    const struct policy_decision *d, enum policy_subject kind,
-                    const char *subject, pid_t tid);
+                    const struct policy_decision *d,
+                    const struct policy_refused *what, pid_t tid);
 
 #endif

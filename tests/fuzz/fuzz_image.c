@@ -57,7 +57,9 @@ static void ask_everything(const struct policy_image *img)
     static const char *const hosts[] = {"a.test",      "x.b.test", "10.1.1.1",
                                         "2001:db8::1", "..",       "localhost"};
     struct srt_buf hint = {0};
-    struct srt_buf change = {0};
+    static struct policy_settings settings;
+    static struct policy_change change;
+    struct srt_buf patch = {0};
 
     for (size_t i = 0; i < SRT_ARRAY_LEN(paths); i++) {
         struct policy_decision d = policy_decide_write(img, paths[i]);
@@ -65,7 +67,13 @@ static void ask_everything(const struct policy_image *img)
         check_decision(d);
         check_decision(policy_decide_read(img, paths[i]));
         check_decision(policy_decide_unix(img, paths[i]));
-        policy_suggest(img, POLICY_SUBJECT_WRITE, paths[i], &d, &hint, &change);
+        policy_suggest(&(struct policy_refused){.image = img,
+                                                .settings = &settings,
+                                                .kind = POLICY_SUBJECT_WRITE,
+                                                .target = paths[i],
+                                                .decision = &d},
+                       &hint, &change);
+        policy_change_print(&change, NULL, &patch);
     }
     for (size_t i = 0; i < SRT_ARRAY_LEN(hosts); i++) {
         struct policy_addr a;
@@ -80,7 +88,7 @@ static void ask_everything(const struct policy_image *img)
     }
     (void)policy_ignores(img, "git push", "/usr/x");
     srt_buf_release(&hint);
-    srt_buf_release(&change);
+    srt_buf_release(&patch);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

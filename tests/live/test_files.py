@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from conftest import SRT, helper, need
+from conftest import SRT, helper, need, patched
 
 
 def listing(root):
@@ -286,22 +286,3 @@ for (const [p, m] of [['{target}', 'w'], ['{secret}', 'r'], ['{project}/ok', 'w'
         policy = patched(policy, v["change"])
     r = srt.run(argv, policy)
     assert not r.violations and os.path.exists(target), r
-
-
-def patched(document, change):
-    """A small applier of RFC 6902's add, remove and replace."""
-    import copy
-    import json
-    document = copy.deepcopy(json.loads(json.dumps(document)))
-    for step in change:
-        *way, last = [w.replace("~1", "/").replace("~0", "~") for w in step["path"].split("/")[1:]]
-        at = document
-        for w in way:
-            at = at[int(w)] if isinstance(at, list) else at[w]
-        if step["op"] == "remove":
-            at.pop(int(last) if isinstance(at, list) else last)
-        elif isinstance(at, list):
-            at.insert(len(at) if last == "-" else int(last), step["value"])
-        else:
-            at[last] = step["value"]
-    return document

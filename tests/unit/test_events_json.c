@@ -15,6 +15,7 @@
 #include "launcher/events/json.h"
 #include "launcher/events/record.h"
 #include "launcher/events/shown.h"
+#include "policy/change.h"
 
 #define TEXT(s) s, sizeof(s) - 1
 
@@ -102,6 +103,11 @@ static void assert_text(const cJSON *j, const char *key, const char *want)
 
 static void test_violation(void **state)
 {
+    struct policy_settings settings = {.has_members = false};
+    struct policy_change change = {.settings = &settings,
+                                   .list = POLICY_LIST_ALLOW_WRITE,
+                                   .entry = "/home/a/notes"};
+    struct policy_change_log changes = {0};
     struct events_process p = {.pid = 7,
                                .host_pid = 812,
                                .exe = "/usr/bin/tee",
@@ -117,13 +123,13 @@ static void test_violation(void **state)
                                  .reason = "no allowWrite entry covers it",
                                  .err = EROFS,
                                  .hint = "add it",
-                                 .change = "[{\"op\":\"add\"}]"};
+                                 .change = &change};
     struct events_record_head h = {.seq = 3, .run = "b7f2"};
     SRT_AUTO_BUF struct srt_buf b = {0};
     cJSON *j;
 
     (void)state;
-    events_record_violation(&b, h, &v, &p);
+    events_record_violation(&b, h, &v, &p, &changes);
     j = parse_line(&b);
     assert_text(j, "type", "violation");
     assert_text(j, "op", "file-write");
@@ -147,7 +153,7 @@ static void test_violation(void **state)
     v.requested = v.target;
     v.probe = v.uncertain = v.caller_died = true;
     v.err = 0;
-    events_record_violation(&b, h, &v, NULL);
+    events_record_violation(&b, h, &v, NULL, &changes);
     j = parse_line(&b);
     assert_text(j, "requested", NULL);
     assert_text(j, "class", "probe");

@@ -130,9 +130,61 @@ static void test_one(void **state)
     assert_int_equal(r.n, 3);
     assert_string_equal(text_of(r.at[1], "type"), "violation");
     assert_string_equal(
-        r.shown, "srt: denied file-write /a by tee[7]: no allowWrite entry "
-                 "covers it (/filesystem/allowWrite); add it\n");
+        r.shown, "srt: denied write  /a  tee[7]  no allowWrite entry covers it "
+                 "(/filesystem/allowWrite); add it\n");
     release(&r);
+}
+
+/* Nobody sees a probe, but that there were some is said. */
+static void test_probes_are_counted(void **state)
+{
+    static const struct {
+        struct events_options o;
+        bool dash;
+        unsigned probes, refusals;
+        const char *shown; /* its end */
+    } rows[] = {
+        {{.quiet = false}, false, 1, 0, "srt: denied 1 probe (-v shows it)\n"},
+        {{.quiet = false},
+         false,
+         3,
+         1,
+         "; add it; and 3 probes (-v shows them)\n"},
+        {{.quiet = false},
+         true,
+         2,
+         1,
+         "\nsrt: denied also 2 probes (-v shows "
+         "them)\n"},
+        {{.quiet = false},
+         true,
+         2,
+         0,
+         "srt: denied 2 probes (-v shows them)\n"},
+        {{.quiet = true}, false, 3, 1, ""},
+        {{.verbose = true}, false, 1, 0, "; add it\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SRT_ARRAY_LEN(rows); i++) {
+        struct events_violation v = violation("/a");
+        struct srt_err err;
+        size_t len = strlen(rows[i].shown);
+        struct run r;
+
+        begin(&r, rows[i].o);
+        if (rows[i].dash)
+            assert_int_equal(events_store_add_sink(r.store, "-", &err), SRT_OK);
+        for (unsigned k = 0; k < rows[i].probes + rows[i].refusals; k++) {
+            v.probe = k < rows[i].probes;
+            events_store_violation(r.store, &v, &tee_process);
+        }
+        end(&r, 0);
+        if (strlen(r.shown) < len || (len == 0 && r.shown[0] != '\0') ||
+            strcmp(r.shown + strlen(r.shown) - len, rows[i].shown) != 0)
+            fail_msg("%zu: %s", i, r.shown);
+        release(&r);
+    }
 }
 
 static void test_forms(void **state)
@@ -317,6 +369,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_happened),
         cmocka_unit_test(test_one),
+        cmocka_unit_test(test_probes_are_counted),
         cmocka_unit_test(test_forms),
         cmocka_unit_test(test_totals_add_up),
         cmocka_unit_test(test_warning_error_and_allowed),

@@ -32,6 +32,14 @@ static int start_any(void **state)
     return 0;
 }
 
+static int start_localhost(void **state)
+{
+    (void)state;
+    bench_start(&bench,
+                "{\"network\":{\"allowedDomains\":[\"*\",\"localhost\"]}}");
+    return 0;
+}
+
 static int stop(void **state)
 {
     (void)state;
@@ -391,6 +399,27 @@ static void test_any_is_not_this_host(void **state)
     expect_not_served("by *");
 }
 
+/* An entry for the name alone opens nothing of the host; one for the address
+ * does (start()). */
+static void test_localhost_is_the_sandboxs(void **state)
+{
+    struct policy_addr loopback[] = {{4, {127, 0, 0, 1}}};
+    struct policy_addr kept[PROXY_MAX_ADDRESSES];
+    struct policy_decision why = {.rule = NULL};
+
+    (void)state;
+    assert_int_equal(
+        policy_decide_named(bench.proxy->image, "localhost", bench.server_port)
+            .verdict,
+        POLICY_ALLOW);
+    assert_int_equal(proxy_admit_resolved(bench.proxy, "localhost",
+                                          bench.server_port, loopback, 1, kept, &why),
+                     0);
+    assert_string_equal(why.rule, "builtin:localhost");
+    connect_http("localhost", false);
+    expect_not_served("by its name");
+}
+
 /* The name memory may know it by a look-up (RFC 6761 is answered inside). */
 static void test_memory_is_not_enough(void **state)
 {
@@ -475,7 +504,11 @@ int main(void)
         cmocka_unit_test(test_memory_is_not_enough),
         cmocka_unit_test(test_own_address),
     };
+    const struct CMUnitTest localhost[] = {
+        cmocka_unit_test(test_localhost_is_the_sandboxs),
+    };
     int failed = cmocka_run_group_tests(named, start, stop);
 
-    return failed + cmocka_run_group_tests(any, start_any, stop);
+    failed += cmocka_run_group_tests(any, start_any, stop);
+    return failed + cmocka_run_group_tests(localhost, start_localhost, stop);
 }

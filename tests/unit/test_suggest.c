@@ -1,5 +1,6 @@
 /* Each row: a policy, a refused question, the hint and change for it; then the
- * change is applied, and the question must be allowed. */
+ * change is applied, and the question must be allowed.  And the changes of one
+ * run, applied in order. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,7 +28,15 @@ static const struct row {
     {"{}", POLICY_SUBJECT_WRITE, "/w/f", FULL,
      "add \"/w/f\" to filesystem.allowWrite"},
     {"{}", POLICY_SUBJECT_ENTRY, "/w/new", FULL, "add \"/w\" to"},
-    {"{}", POLICY_SUBJECT_ENTRY, "/new", NONE, ""},
+    {"{}", POLICY_SUBJECT_ENTRY, "/new", HINT_ONLY, "make it first (touch"},
+    {"{}", POLICY_SUBJECT_ENTRY, "/h/.npm", HINT_ONLY,
+     "~/.npm), then allow it: --allow-write ~/.npm for this run"},
+    {"{\"filesystem\":{\"allowWrite\":[\"/h\"],\"denyWrite\":[\"/h/x\"]}}",
+     POLICY_SUBJECT_ENTRY, "/h/x", FULL, "remove the entry"},
+    {"{}", POLICY_SUBJECT_WRITE, "/w/it's", FULL,
+     "--allow-write '/w/it'\\''s' for this run"},
+    {"{\"filesystem\":{\"protect\":\"existing\"}}", POLICY_SUBJECT_WRITE,
+     "/w/f", FULL, "add"},
     {"{\"filesystem\":{}}", POLICY_SUBJECT_WRITE, "/w/f", FULL, "add"},
     {"{\"filesystem\":{\"allowWrite\":[]}}", POLICY_SUBJECT_WRITE, "/w/f", FULL,
      "add"},
@@ -68,6 +77,9 @@ static const struct row {
     {"{\"network\":{\"allowedDomains\":[\"*\"],\"deniedDomains\":[\"*.test.x\","
      "\"a.test.x\"]}}",
      POLICY_SUBJECT_HOST, "a.test.x:443", FULL, "remove"},
+    {"{\"network\":{\"allowedDomains\":[\"*\"],\"deniedDomains\":[\"a.test\"],"
+     "\"deniedDomainReasons\":{\"a.test\":\"no\"}}}",
+     POLICY_SUBJECT_HOST, "a.test:443", FULL, "remove"},
     {"{\"network\":{\"deniedDomains\":[\"a.test\"]}}", POLICY_SUBJECT_RESOLVE,
      "a.test", FULL, "remove"},
     {"{}", POLICY_SUBJECT_RESOLVE, "a.test", FULL, "add \"a.test\""},
@@ -87,11 +99,13 @@ static const struct row {
 static void make_host(struct fake_host *fake, struct policy_host *host)
 {
     static const char *const files[] = {"/w/f", "/w/.bashrc", "/w/q\"\\u*",
-                                        "/w/s"};
+                                        "/w/s", "/w/it's"};
 
     fake_init(fake, host);
     fake_add(fake, "/w", POLICY_KIND_DIR, "");
     fake_add(fake, "/x", POLICY_KIND_DIR, "");
+    fake_add(fake, "/h", POLICY_KIND_DIR, "");
+    fake_add(fake, "/w/sub", POLICY_KIND_DIR, "");
     for (size_t i = 0; i < SRT_ARRAY_LEN(files); i++)
         fake_add(fake, files[i], POLICY_KIND_FILE, "");
 }
@@ -121,72 +135,119 @@ static struct policy_decision ask(const struct policy_image *img,
                               (uint16_t)strtoul(colon + 1, NULL, 10));
 }
 
+/* One policy, compiled. */
+struct world {
+    struct fake_host fake;
+    struct policy_host host;
+    struct policy_settings settings;
+    struct policy policy;
+};
+
+static void make_world(struct world *w, const char *json)
+{
+    struct srt_buf diags = {0};
+
+    make_host(&w->fake, &w->host);
+    policy_settings_init(&w->settings);
+    if (policy_settings_parse("row", json, strlen(json), &w->settings,
+                              &diags) != SRT_OK ||
+        policy_compile(&w->settings, &w->host, NULL, &w->policy, &diags) !=
+            SRT_OK)
+        fail_msg("%s: %s", json, srt_buf_str(&diags));
+    srt_buf_release(&diags);
+}
+
+static void release_world(struct world *w)
+{
+    policy_release(&w->policy);
+    policy_settings_release(&w->settings);
+}
+
+static struct policy_decision suggest(const struct world *w,
+                                      const struct row *row,
+                                      struct policy_change_log *log,
+                                      struct srt_buf *hint,
+                                      struct srt_buf *patch)
+{
+    struct policy_decision d = ask(w->policy.image, row);
+    struct policy_change change;
+
+    policy_suggest(&(struct policy_refused){.image = w->policy.image,
+                                            .settings = &w->settings,
+                                            .home = "/h",
+                                            .kind = row->kind,
+                                            .deed = POLICY_DEED_MAKES,
+                                            .target = row->target,
+                                            .decision = &d},
+                   hint, &change);
+    policy_change_print(&change, log, patch);
+    return d;
+}
+
 /* Compile, ask; for a refusal also suggest. */
 static struct policy_decision judge(const struct row *row, const char *json,
                                     struct srt_buf *hint,
                                     struct srt_buf *change)
 {
-    static struct fake_host fake;
-    struct policy_host host;
-    struct policy_settings settings;
-    struct policy policy;
+    static struct world w;
     struct policy_decision d;
-    struct srt_buf diags = {0};
 
-    make_host(&fake, &host);
-    policy_settings_init(&settings);
-    if (policy_settings_parse("row", json, strlen(json), &settings, &diags) !=
-            SRT_OK ||
-        policy_compile(&settings, &host, NULL, &policy, &diags) != SRT_OK)
-        fail_msg("%s: %s", json, srt_buf_str(&diags));
-    d = ask(policy.image, row);
-    policy_suggest(policy.image, row->kind, row->target, &d, hint, change);
-    policy_release(&policy);
-    policy_settings_release(&settings);
-    srt_buf_release(&diags);
+    make_world(&w, json);
+    d = suggest(&w, row, NULL, hint, change);
+    release_world(&w);
     return d; /* only its verdict is alive */
 }
 
-/* RFC 6902 as far as it is used: add and remove on members and elements. */
-static void apply_step(cJSON *doc, const cJSON *step)
+/* The member or element that a pointer leads to; `last` is its last word and
+ * *ret_parent where that stands. */
+static cJSON *find(cJSON *doc, const char *path, cJSON **ret_parent, char *last,
+                   size_t size)
+{
+    cJSON *at = doc;
+
+    *ret_parent = NULL;
+    while (*path == '/') {
+        size_t n = strcspn(++path, "/");
+
+        assert_non_null(at);
+        (void)snprintf(last, size, "%.*s", (int)n, path);
+        path += n;
+        *ret_parent = at;
+        at = cJSON_IsArray(at)
+                 ? cJSON_GetArrayItem(at, (int)strtol(last, NULL, 10))
+                 : cJSON_GetObjectItemCaseSensitive(at, last);
+    }
+    return at;
+}
+
+/* RFC 6902 as far as it is used.  False: the patch fails there. */
+static bool apply_step(cJSON *doc, const cJSON *step)
 {
     const char *op = cJSON_GetObjectItem(step, "op")->valuestring;
     const char *path = cJSON_GetObjectItem(step, "path")->valuestring;
-    cJSON *at = doc;
-    char word[64];
+    const cJSON *value = cJSON_GetObjectItem(step, "value");
+    char last[64];
+    cJSON *parent;
+    cJSON *at = find(doc, path, &parent, last, sizeof(last));
 
-    for (;;) {
-        size_t n = strcspn(++path, "/");
-
-        (void)snprintf(word, sizeof(word), "%.*s", (int)n, path);
-        path += n;
-        if (*path == '\0')
-            break;
-        at = cJSON_IsArray(at)
-                 ? cJSON_GetArrayItem(at, (int)strtol(word, NULL, 10))
-                 : cJSON_GetObjectItem(at, word);
-        assert_non_null(at);
-    }
+    if (strcmp(op, "test") == 0)
+        return at != NULL && cJSON_Compare(at, value, true);
+    if (parent == NULL)
+        return false;
     if (strcmp(op, "remove") == 0) {
-        int i = (int)strtol(word, NULL, 10);
-
-        assert_true(cJSON_IsArray(at) && i < cJSON_GetArraySize(at));
-        cJSON_DeleteItemFromArray(at, i);
-        return;
+        if (at == NULL)
+            return false;
+        cJSON_Delete(cJSON_DetachItemViaPointer(parent, at));
+        return true;
     }
     assert_string_equal(op, "add");
-    {
-        cJSON *value = cJSON_Duplicate(cJSON_GetObjectItem(step, "value"), 1);
-
-        assert_non_null(value);
-        if (cJSON_IsArray(at)) {
-            assert_string_equal(word, "-");
-            assert_true(cJSON_AddItemToArray(at, value));
-        } else {
-            cJSON_DeleteItemFromObject(at, word);
-            assert_true(cJSON_AddItemToObject(at, word, value));
-        }
+    if (cJSON_IsArray(parent)) {
+        assert_string_equal(last, "-");
+        return cJSON_AddItemToArray(parent, cJSON_Duplicate(value, 1));
     }
+    /* Nothing of the file may be lost. */
+    assert_null(at);
+    return cJSON_AddItemToObject(parent, last, cJSON_Duplicate(value, 1));
 }
 
 static char *apply(const char *json, const char *change)
@@ -200,7 +261,8 @@ static char *apply(const char *json, const char *change)
         fail_msg("%s is no patch of %s", change, json);
     cJSON_ArrayForEach(step, steps)
     {
-        apply_step(doc, step);
+        if (!apply_step(doc, step))
+            fail_msg("%s does not apply to %s", change, json);
     }
     out = cJSON_PrintUnformatted(doc);
     cJSON_Delete(doc);
@@ -241,6 +303,163 @@ static void test_rows(void **state)
         test_row(&rows[i]);
 }
 
+/* What one run's events want, all of them applied in order: every question
+ * passes, and nothing else of the file has gone. */
+static void test_run(void **state)
+{
+    static const struct row run[] = {
+        {.kind = POLICY_SUBJECT_WRITE, .target = "/w/f"},
+        {.kind = POLICY_SUBJECT_WRITE, .target = "/w/s"},
+        {.kind = POLICY_SUBJECT_READ, .target = "/w/f"},
+        {.kind = POLICY_SUBJECT_READ, .target = "/w/s"},
+        {.kind = POLICY_SUBJECT_HOST, .target = "a.test:443"},
+        {.kind = POLICY_SUBJECT_HOST, .target = "b.test:443"},
+        {.kind = POLICY_SUBJECT_UNIX, .target = "/w/s"},
+    };
+    static const char *const files[] = {
+        "{}",
+        "{\"network\":{},\"filesystem\":{\"protect\":\"existing\"}}",
+        "{\"filesystem\":{\"denyWrite\":[\"/x\",\"/w/f\",\"/w\",\"/w/s\"],"
+        "\"denyRead\":[\"/w/s\",\"/x\",\"/w/f\"],\"allowWrite\":[]},"
+        "\"network\":{\"deniedDomains\":[\"a.test\",\"z.test\",\"*.test.x\","
+        "\"b.test\"],\"deniedDomainReasons\":{\"b.test\":\"no\",\"z.test\":"
+        "\"kept\"}}}",
+    };
+    static struct world w;
+
+    (void)state;
+    for (size_t i = 0; i < SRT_ARRAY_LEN(files); i++) {
+        struct policy_change_log log = {0};
+        char *now = strdup(files[i]);
+
+        make_world(&w, files[i]);
+        for (size_t k = 0; k < 2 * SRT_ARRAY_LEN(run); k++) {
+            struct srt_buf hint = {0}, patch = {0};
+            char *next;
+
+            (void)suggest(&w, &run[k % SRT_ARRAY_LEN(run)], &log, &hint,
+                          &patch);
+            if (patch.len > 0) {
+                next = apply(now, srt_buf_str(&patch));
+                free(now);
+                now = next;
+            }
+            srt_buf_release(&hint);
+            srt_buf_release(&patch);
+        }
+        release_world(&w);
+        make_world(&w, now);
+        for (size_t k = 0; k < SRT_ARRAY_LEN(run); k++)
+            if (ask(w.policy.image, &run[k]).verdict != POLICY_ALLOW)
+                fail_msg("%s became %s: %s is denied", files[i], now,
+                         run[k].target);
+        assert_int_equal(w.settings.protect, i == 1 ? POLICY_PROTECT_EXISTING
+                                                    : POLICY_PROTECT_DEFAULT);
+        if (i == 2) {
+            assert_int_equal(w.settings.lists[POLICY_LIST_DENY_WRITE].n, 1);
+            assert_string_equal(
+                w.settings.lists[POLICY_LIST_DENIED_DOMAINS].at[0].why, "kept");
+        }
+        release_world(&w);
+        policy_change_log_release(&log);
+        free(now);
+    }
+}
+
+/* Two names: one writable root must hold both. */
+static void test_pairs(void **state)
+{
+    static const struct {
+        const char *json;
+        enum policy_deed deed;
+        const char *from, *to;
+        bool change;
+        const char *hint;
+    } pairs[] = {
+        {"{}", POLICY_DEED_RENAMES, "/w/f", "/w/g", true, "add \"/w\" to"},
+        {"{}", POLICY_DEED_LINKS, "/w/f", "/w/sub/g", true, "add \"/w\" to"},
+        {"{}", POLICY_DEED_RENAMES, "/w/f", "/x/g", false, "EXDEV"},
+        {"{\"filesystem\":{\"allowWrite\":[\"/w\"]}}", POLICY_DEED_LINKS,
+         "/x/f", "/w/f2", false, "--no-hardlinks"},
+        {"{\"filesystem\":{\"allowWrite\":[\"/w\"],\"denyWrite\":[\"/w/"
+         "sub\"]}}",
+         POLICY_DEED_RENAMES, "/w/f", "/w/sub/f", true, "remove the entry"},
+        {"{}", POLICY_DEED_RENAMES, "/h/a", "/h/b", false, "outside"},
+        {"{\"filesystem\":{\"allowWrite\":[\"/x\",\"/w\"],\"denyWrite\":["
+         "\"/w/sub\"]}}",
+         POLICY_DEED_RENAMES, "/x/f", "/w/sub/f", false, "EXDEV"},
+    };
+    static struct world w;
+
+    (void)state;
+    for (size_t i = 0; i < SRT_ARRAY_LEN(pairs); i++) {
+        struct policy_decision d;
+        struct policy_change change;
+        struct srt_buf hint = {0}, patch = {0};
+
+        make_world(&w, pairs[i].json);
+        d = policy_decide_write(w.policy.image, pairs[i].from);
+        if (d.verdict == POLICY_ALLOW)
+            d = policy_decide_write(w.policy.image, pairs[i].to);
+        policy_suggest(&(struct policy_refused){.image = w.policy.image,
+                                                .settings = &w.settings,
+                                                .home = "/h",
+                                                .kind = POLICY_SUBJECT_ENTRY,
+                                                .deed = pairs[i].deed,
+                                                .target = pairs[i].from,
+                                                .target2 = pairs[i].to,
+                                                .decision = &d},
+                       &hint, &change);
+        policy_change_print(&change, NULL, &patch);
+        if ((patch.len > 0) != pairs[i].change ||
+            strstr(srt_buf_str(&hint), pairs[i].hint) == NULL)
+            fail_msg("%s: %s, %s: '%s' %s", pairs[i].json, pairs[i].from,
+                     pairs[i].to, srt_buf_str(&hint), srt_buf_str(&patch));
+        srt_buf_release(&hint);
+        srt_buf_release(&patch);
+        release_world(&w);
+    }
+}
+
+/* A name led to what a list denies: the entry that does is named. */
+static void test_led_to(void **state)
+{
+    static const struct row row = {.kind = POLICY_SUBJECT_HOST,
+                                   .target = "a.test:443"};
+    static struct world w;
+    struct policy_addr a;
+    struct policy_decision d;
+    struct policy_change change;
+    struct srt_buf hint = {0}, patch = {0};
+
+    (void)state;
+    make_world(&w,
+               "{\"network\":{\"allowedDomains\":[\"*\"],"
+               "\"deniedResolvedAddresses\":[\"192.0.2.0/24\",\"10.0.0.0/8\"]"
+               "}}");
+    assert_true(policy_addr_parse("10.1.2.3", 8, &a));
+    d = policy_decide_resolved_at(w.policy.image, "a.test", a, 443);
+    assert_int_equal(d.verdict, POLICY_DENY);
+    policy_suggest(&(struct policy_refused){.image = w.policy.image,
+                                            .settings = &w.settings,
+                                            .kind = row.kind,
+                                            .target = row.target,
+                                            .address = a,
+                                            .decision = &d},
+                   &hint, &change);
+    policy_change_print(&change, NULL, &patch);
+    assert_non_null(
+        strstr(srt_buf_str(&hint), "/network/deniedResolvedAddresses/1"));
+    assert_string_equal(
+        srt_buf_str(&patch),
+        "[{\"op\":\"test\",\"path\":\"/network/deniedResolvedAddresses/1\","
+        "\"value\":\"10.0.0.0/8\"},{\"op\":\"remove\",\"path\":"
+        "\"/network/deniedResolvedAddresses/1\"}]");
+    srt_buf_release(&hint);
+    srt_buf_release(&patch);
+    release_world(&w);
+}
+
 /* What an option decided cannot be changed in the file. */
 static void test_option(void **state)
 {
@@ -250,7 +469,7 @@ static void test_option(void **state)
     struct policy policy;
     struct policy_decision d;
     struct srt_buf hint = {0};
-    struct srt_buf change = {0};
+    struct policy_change change;
     struct srt_buf diags = {0};
     struct srt_err err;
 
@@ -264,10 +483,14 @@ static void test_option(void **state)
                      SRT_OK);
     d = policy_decide_read(policy.image, "/w/f");
     assert_string_equal(d.rule, "option:--deny-read/0");
-    policy_suggest(policy.image, POLICY_SUBJECT_READ, "/w/f", &d, &hint,
-                   &change);
+    policy_suggest(&(struct policy_refused){.image = policy.image,
+                                            .settings = &settings,
+                                            .kind = POLICY_SUBJECT_READ,
+                                            .target = "/w/f",
+                                            .decision = &d},
+                   &hint, &change);
     assert_non_null(strstr(srt_buf_str(&hint), "--deny-read"));
-    assert_int_equal(change.len, 0);
+    assert_null(change.settings);
     policy_release(&policy);
     policy_settings_release(&settings);
     srt_buf_release(&hint);
@@ -276,7 +499,8 @@ static void test_option(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_rows),   cmocka_unit_test(test_run),
+        cmocka_unit_test(test_pairs),  cmocka_unit_test(test_led_to),
         cmocka_unit_test(test_option),
     };
 

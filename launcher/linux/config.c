@@ -70,7 +70,6 @@ static void fill(struct srt_buf *b, const struct config_input *in)
     struct init_config c = {
         .magic = INIT_CONFIG_MAGIC,
         .filter_len = (uint32_t)in->filter_len,
-        .use_landlock = in->landlock_abi > 0,
         .landlock_abi = (uint32_t)in->landlock_abi,
         .use_listener = in->listener,
         .nkeep_fds = (uint32_t)in->nkeep_fds,

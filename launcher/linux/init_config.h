@@ -32,7 +32,6 @@ struct init_config {
     uint32_t path; /* PATH used to find argv[0]: that of the new environment */
     uint32_t filter, filter_len; /* struct sock_filter[filter_len] */
     uint32_t grants, ngrants;    /* struct init_grant[ngrants] */
-    uint32_t use_landlock;
     uint32_t landlock_abi; /* as the launcher found it; >= 2 */
     uint32_t use_listener;
     uint32_t keep_fds, nkeep_fds; /* int32_t[]: --pass-fd numbers */

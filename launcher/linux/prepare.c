@@ -145,8 +145,6 @@ static void make_grants(const struct session_input *in, const struct plan *plan,
         if (plan->regions[i].access == PLAN_WRITABLE &&
             plan_access_above(plan, i) != PLAN_WRITABLE)
             grant_path(g, plan->regions[i].path);
-    if (in->settings->filesystem_disabled)
-        grant_path(g, "/");
     for (int fd = 0; fd <= 2; fd++)
         if ((in->closed_fds & (1u << fd)) == 0)
             grant_fd(g, fd);
@@ -253,9 +251,10 @@ static enum srt_rc look_at_kernel(const struct session_input *in,
               access("/dev/fuse", R_OK | W_OK) == 0;
     if (!wanted)
         p->fuse = true; /* nothing to mask: no need to notify reads */
-    p->landlock_abi = in->settings->filesystem_disabled ? 0
-                                                        : vnd_landlock_abi();
-    if (!in->settings->filesystem_disabled && p->landlock_abi < 2)
+    /* Also without rules for files: no other wall keeps the command from
+     * ptrace(2) on the sandbox's pid 1, which has no filter. */
+    p->landlock_abi = vnd_landlock_abi();
+    if (p->landlock_abi < 2)
         return srt_err_set(err, SRT_E_UNSUP,
                            "this kernel has no Landlock (ABI 2, Linux 5.19): "
                            "boot with lsm=landlock,... or a newer kernel");

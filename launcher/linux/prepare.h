@@ -9,7 +9,7 @@
 /* Descriptors are owned by this struct until prepare_release(). */
 struct prepare {
     struct plan plan;
-    int landlock_abi; /* 0: none */
+    int landlock_abi; /* >= 2 */
     bool fuse, ipv6;
     int image_fd, shim_fd, config_fd;
     int channel[2];       /* launcher's, supervisor's */

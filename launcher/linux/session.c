@@ -502,8 +502,7 @@ static void tell_start(struct session *s)
     const bool full = s->in->level == POLICY_LEVEL_FULL;
 
     layers[n++] = "bwrap";
-    if (p->landlock_abi > 0)
-        layers[n++] = "landlock";
+    layers[n++] = "landlock";
     layers[n++] = "seccomp";
     if (full)
         layers[n++] = "supervisor";
@@ -513,7 +512,10 @@ static void tell_start(struct session *s)
     if (s->in->shim_path != NULL)
         layers[n++] = full ? "shim (annotation)" : "shim (routing)";
     layers[n] = NULL;
-    if (s->in->settings->protect != POLICY_PROTECT_NONE)
+    if (s->in->settings->filesystem_disabled)
+        weak[w++] = "filesystem.disabled: files are read and written as if "
+                    "there were no sandbox";
+    else if (s->in->settings->protect != POLICY_PROTECT_NONE)
         weak[w++] = "protect: only names that exist at start are protected";
     if (denies_absent(s->policy))
         weak[w++] = "denyWrite: what does not exist at start is refused by its "
@@ -522,7 +524,8 @@ static void tell_start(struct session *s)
         weak[w++] = "no FUSE: opens for reading are notified one by one";
     if (s->in->shim_path == NULL)
         weak[w++] = "the shim is not installed: events name no caller";
-    if (s->in->settings->lists[POLICY_LIST_DENY_READ].n > 0)
+    if (!s->in->settings->filesystem_disabled &&
+        s->in->settings->lists[POLICY_LIST_DENY_READ].n > 0)
         weak[w++] = "denyRead: a file that the host replaces during the run "
                     "can be read from then on";
     if (s->in->settings->lists[POLICY_LIST_ALLOWED_DOMAINS].n > 0)
@@ -535,7 +538,7 @@ static void tell_start(struct session *s)
     if (p->landlock_abi < 6)
         weak[w++] = "Landlock before ABI 6: signals to the own process group "
                     "reach its members outside";
-    if (p->landlock_abi > 0 && p->landlock_abi < 3)
+    if (p->landlock_abi < 3)
         weak[w++] = "Landlock before ABI 3: truncate rests on the mounts";
     weak[w] = NULL;
     events_store_start(s->events, &(struct events_start){

@@ -257,7 +257,7 @@ int main(int argc, char **argv)
     await('m');
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         fail(125, "no_new_privs", NULL, errno);
-    err = c->use_landlock ? init_landlock(c, &what) : 0;
+    err = init_landlock(c, &what);
     if (err != 0)
         fail(125, "Landlock", what, err);
     /* Allocate now: afterwards every call is mediated. */

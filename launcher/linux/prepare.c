@@ -15,8 +15,8 @@
 #include "launcher/linux/bwrap.h"
 #include "launcher/linux/config.h"
 #include "launcher/linux/filter.h"
+#include "launcher/linux/grants.h"
 #include "launcher/linux/ports.h"
-#include "launcher/streams.h"
 #include "shim/config.h"
 #include "vendor/compat.h"
 
@@ -107,51 +107,6 @@ static enum srt_rc make_shim_files(const struct session_input *in, uint64_t run,
     return rc;
 }
 
-/* Landlock's grants: writable regions, srt's own places, open streams. */
-struct grants {
-    const char **paths; /* owned */
-    size_t npaths;
-    int *fds; /* owned */
-    size_t nfds;
-};
-
-static void grant_path(struct grants *g, const char *path)
-{
-    g->paths = srt_xreallocarray(g->paths, g->npaths + 1, sizeof(g->paths[0]));
-    g->paths[g->npaths++] = path;
-}
-
-static void grant_fd(struct grants *g, int fd)
-{
-    struct stat st;
-
-    /* Only what has a path can be reopened: files, FIFOs, terminals and other
-     * character devices of the host. */
-    if (!launcher_streams_writable(fd) || fstat(fd, &st) != 0 ||
-        !(S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)))
-        return;
-    g->fds = srt_xreallocarray(g->fds, g->nfds + 1, sizeof(g->fds[0]));
-    g->fds[g->nfds++] = fd;
-}
-
-static void make_grants(const struct session_input *in, const struct plan *plan,
-                        struct grants *g)
-{
-    static const char *const always[] = {"/dev", "/proc"};
-
-    for (size_t i = 0; i < SRT_ARRAY_LEN(always); i++)
-        grant_path(g, always[i]); /* /dev/shm and /dev/srt/tmp lie below */
-    for (size_t i = 0; i < plan->nregions; i++)
-        if (plan->regions[i].access == PLAN_WRITABLE &&
-            plan_access_above(plan, i) != PLAN_WRITABLE)
-            grant_path(g, plan->regions[i].path);
-    for (int fd = 0; fd <= 2; fd++)
-        if ((in->closed_fds & (1u << fd)) == 0)
-            grant_fd(g, fd);
-    for (size_t i = 0; i < in->npass_fds; i++)
-        grant_fd(g, in->pass_fds[i]);
-}
-
 static void read_signals(struct config_input *c)
 {
     sigset_t blocked;
@@ -200,7 +155,7 @@ static enum srt_rc make_config(const struct session_input *in,
     };
     int keep[LAUNCHER_OPTIONS_MAX_LIST];
     mode_t mask = umask(0);
-    enum srt_rc rc;
+    enum srt_rc rc = grants_make(in, &p->plan, &g, err);
 
     (void)umask(mask);
     c.umask = mask;
@@ -209,15 +164,16 @@ static enum srt_rc make_config(const struct session_input *in,
         qsort(keep, in->npass_fds, sizeof(keep[0]), compare_ints);
     c.keep_fds = keep;
     c.nkeep_fds = in->npass_fds;
-    make_grants(in, &p->plan, &g);
     c.grant_paths = g.paths;
     c.ngrant_paths = g.npaths;
     c.grant_fds = g.fds;
     c.ngrant_fds = g.nfds;
+    c.again_fds = g.again;
+    c.nagain_fds = g.nagain;
     read_signals(&c);
-    rc = config_write(&c, &p->config_fd, err);
-    srt_free_ptr(&g.paths);
-    srt_free_ptr(&g.fds);
+    if (rc == SRT_OK)
+        rc = config_write(&c, &p->config_fd, err);
+    grants_release(&g);
     return rc == SRT_OK ? raise_fd(&p->config_fd, err) : rc;
 }
 

@@ -1,4 +1,5 @@
 """What the second readings found in the supervisor, srt-init and their start, each with its permitted twin."""
+import fcntl
 import os
 import subprocess
 
@@ -67,3 +68,98 @@ def test_signals_stay_inside_without_file_rules(srt):
     done = subprocess.run(["setsid", "sh", "-c", '"$@"; echo $?', "sh", *command], capture_output=True, text=True, timeout=20,
                           check=False, env=srt.environment(None))
     assert done.stdout == "137\n", done
+
+
+# ---- streams, which stand on the host's own mounts ----
+
+def protected_input(project, how):
+    """A file that may not be written though it lies in a writable root, and the policy for it."""
+    host = project / ".mcp.json" if how == "protected" else project / "kept"
+    host.write_text("text\nmore\n")
+    filesystem = {"allowWrite": [str(project)]}
+    if how in ("denyWrite", "denyRead"):
+        filesystem[how] = [str(host)]
+    return host, {"filesystem": filesystem, "minimumLevel": "preload"}
+
+
+@pytest.mark.parametrize("level", ["full", "preload"])
+@pytest.mark.parametrize("how", ["protected", "denyWrite", "denyRead"])
+def test_input_file_is_not_written_by_a_flipped_path(srt, project, how, level):
+    """An allowed path becomes standard input's link after it was judged; what is read goes on where it was."""
+    host, policy = protected_input(project, how)
+    allowed = str(project / "file")
+    with open(host, "rb") as f:
+        os.lseek(f.fileno(), 5, os.SEEK_SET)
+        r = srt.run(["sh", "-c", '"$@"; cat', "sh", helper("path_flip"), "write", allowed, "/proc/self/fd/0".rjust(len(allowed), "/"), "20000"],
+                    policy, stdin=f, timeout=60, options=["--level", level])
+    assert r.code == 0 and r.out == "allowed\nmore\n", r
+    assert host.read_text() == "text\nmore\n"
+
+
+def test_policy_as_input_is_not_written(srt, project):
+    path = project / "policy.json"
+    path.write_text('{"filesystem": {"allowWrite": ["%s"]}}' % project)
+    allowed = str(project / "file")
+    with open(path, "rb") as f:
+        done = subprocess.run(srt.command([helper("path_flip"), "write", allowed, "/proc/self/fd/0".rjust(len(allowed), "/"), "20000"],
+                                          options=["--policy", path]), stdin=f, capture_output=True, text=True, timeout=60, check=False,
+                              env=srt.environment(None))
+    assert done.returncode == 0 and done.stdout == "allowed\n", done
+    assert path.read_text().startswith("{") and path.read_text().endswith("}")
+
+
+def test_passed_descriptor_is_not_written(srt, project):
+    host, policy = protected_input(project, "denyWrite")
+    allowed = str(project / "file")
+    with open(host, "rb") as f:
+        fd = fcntl.fcntl(f, fcntl.F_DUPFD, 40)
+        r = srt.run(["sh", "-c", f'"$@"; cat /proc/self/fd/{fd}', "sh", helper("path_flip"), "write", allowed,
+                     f"/proc/self/fd/{fd}".rjust(len(allowed), "/"), "20000"],
+                    policy, options=["--pass-fd", fd], pass_fds=[fd], timeout=60)
+        os.close(fd)
+    assert r.code == 0 and r.out == "allowed\ntext\nmore\n" and host.read_text() == "text\nmore\n", r
+
+
+def test_input_that_cannot_be_opened_again(srt, project):
+    """Its name is gone, but another, protected one is there: an error with a way out.  A file without any name passes."""
+    policy = {"filesystem": {"allowWrite": [str(project)]}}
+    (project / "in").write_text("text\n")
+    with open(project / "in", "rb") as f:
+        os.rename(project / "in", project / ".envrc")
+        os.link(project / ".envrc", project / "in")
+        os.unlink(project / ".envrc")
+        r = srt.run(["cat"], policy, stdin=f)
+    assert r.code == 125 and r.out == "" and r.err.count("\n") == 1 and "cat FILE |" in r.err, r
+    with open(project / "in", "rb") as f:
+        os.unlink(project / "in")
+        r = srt.run(["cat"], policy, stdin=f)
+    assert (r.code, r.out) == (0, "text\n"), r
+
+
+def test_input_shares_its_offset(srt, project, tmp_path):
+    """Outside every grant, and where the policy lets it be written, a stream is what was handed in."""
+    for path in (project / "file", tmp_path / "outside/file"):
+        path.write_text("one\ntwo\n")
+        with open(path, "rb", buffering=0) as f:
+            r = srt.run([PYTHON, "-c", "import os; os.read(0, 4)"], {"filesystem": {"allowWrite": [str(project)]}}, stdin=f)
+            assert r.code == 0 and f.read() == b"two\n", r
+
+
+@pytest.mark.parametrize("fd", [1, 2, 40])
+def test_output_that_may_not_be_read(srt, project, tmp_path, fd):
+    """Open for writing only, it could be read back by its link: refused at the start.  A pipe passes."""
+    policy = {"filesystem": {"denyRead": [str(tmp_path / "secret")]}}
+    with open(tmp_path / "secret/key", "ab") as f:
+        other = fcntl.fcntl(f, fcntl.F_DUPFD, 40)
+        streams = {1: {"stdout": f}, 2: {"stderr": f}, 40: {"pass_fds": [other]}}[fd]
+        command = srt.command(["cat", f"/proc/self/fd/{fd}"], policy, options=["--pass-fd", other] if fd == 40 else [])
+        done = subprocess.run(command, text=True, timeout=30, check=False, env=srt.environment(None),
+                              **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams})
+        os.close(other)
+    assert done.returncode == 125, done
+    said = done.stderr if fd != 2 else (tmp_path / "secret/key").read_text()
+    name = {1: "standard output", 2: "standard error", 40: f"--pass-fd {other}"}[fd]
+    assert f"{name} is '{tmp_path}/secret/key'" in said and "/filesystem/denyRead/0" in said and "cat >> FILE" in said, said
+    with open(tmp_path / "outside/file", "ab") as f:
+        done = subprocess.run(srt.command(["echo", "ran"], policy), stdout=f, check=False, timeout=30, env=srt.environment(None))
+    assert done.returncode == 0 and (tmp_path / "outside/file").read_text() == "outside\nran\n"

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -40,6 +39,7 @@ static void add_words(struct words *w, const char *const *list)
 static const char *const base_words[] = {
     "--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc",
     "--unshare-uts", "--unshare-cgroup-try", "--cap-drop", "ALL",
+    /* Not before its child can go on: see become_bwrap(). */
     "--die-with-parent",
     /* A working directory from before the plan would see under every mask. */
     "--chdir", "/", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc",
@@ -83,8 +83,6 @@ static int write_args(const struct bwrap_input *in, struct srt_err *err)
     file_word(&w, in->image_fd, SHIM_IMAGE_PATH);
     file_word(&w, in->shim_fd, SHIM_CONFIG_PATH);
     add_words(&w, last_words);
-    word(&w, "--info-fd");
-    number(&w, in->info_fd);
     rc = srt_fd_write_all(fd, w.buf.data, w.buf.len);
     srt_buf_release(&w.buf);
     if (rc != 0 || lseek(fd, 0, SEEK_SET) != 0) {
@@ -119,7 +117,15 @@ static void block_signals(void)
     (void)sigprocmask(SIG_SETMASK, &set, NULL);
 }
 
-/* In the child: only async-signal-safe calls. */
+/*
+ * In the child: only async-signal-safe calls.
+ *
+ * No death signal from here.  bwrap's inner process waits for its outer one to
+ * let it go (an eventfd that it holds itself), and would wait for ever if that
+ * was killed before.  bwrap ties itself to us (--die-with-parent) one system
+ * call before it does, its inner process afterwards.  When we die earlier, all
+ * of bwrap goes on until srt-init finds nobody on its socket, and ends.
+ */
 static _Noreturn void become_bwrap(const struct bwrap_input *in, int args_fd,
                                    pid_t parent)
 {
@@ -134,7 +140,6 @@ static _Noreturn void become_bwrap(const struct bwrap_input *in, int args_fd,
     char *argv[] = {name,      args_word, args,    end_word,
                     init_word, config,    control, NULL};
 
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(125);
     block_signals();
@@ -145,7 +150,6 @@ static _Noreturn void become_bwrap(const struct bwrap_input *in, int args_fd,
     keep(in->shim_fd);
     keep(in->config_fd);
     keep(in->init_socket);
-    keep(in->info_fd);
     keep(in->stderr_fd);
     for (size_t i = 0; i < in->nkeep_fds; i++)
         keep(in->keep_fds[i]);

@@ -55,7 +55,7 @@ static enum srt_rc make_sockets(struct prepare *p, struct srt_err *err)
 
     if (socketpair(AF_UNIX, type, 0, p->channel) != 0 ||
         socketpair(AF_UNIX, type, 0, p->init) != 0 ||
-        pipe2(p->info, O_CLOEXEC) != 0 || pipe2(p->bwrap_error, O_CLOEXEC) != 0)
+        pipe2(p->bwrap_error, O_CLOEXEC) != 0)
         return srt_err_sys(err, errno, "sockets of the run");
     for (int i = 0; i < 2; i++)
         (void)setsockopt(p->channel[i], SOL_SOCKET, SO_SNDBUF, &bytes,
@@ -64,8 +64,6 @@ static enum srt_rc make_sockets(struct prepare *p, struct srt_err *err)
     rc = raise_pair(p->channel, err);
     if (rc == SRT_OK)
         rc = raise_pair(p->init, err);
-    if (rc == SRT_OK)
-        rc = raise_pair(p->info, err);
     if (rc == SRT_OK)
         rc = raise_pair(p->bwrap_error, err);
     return rc;
@@ -225,7 +223,6 @@ enum srt_rc prepare_make(const struct session_input *in, uint64_t run,
                         .config_fd = -1,
                         .channel = {-1, -1},
                         .init = {-1, -1},
-                        .info = {-1, -1},
                         .bwrap_error = {-1, -1},
                         .stderr_fd = -1};
     enum srt_rc rc = plan_make(in->policy, &p.plan, err);
@@ -258,10 +255,10 @@ enum srt_rc prepare_make(const struct session_input *in, uint64_t run,
 
 void prepare_release(struct prepare *p)
 {
-    int *const fds[] = {&p->image_fd,       &p->shim_fd,        &p->config_fd,
-                        &p->channel[0],     &p->channel[1],     &p->init[0],
-                        &p->init[1],        &p->info[0],        &p->info[1],
-                        &p->bwrap_error[0], &p->bwrap_error[1], &p->stderr_fd};
+    int *const fds[] = {&p->image_fd,   &p->shim_fd,        &p->config_fd,
+                        &p->channel[0], &p->channel[1],     &p->init[0],
+                        &p->init[1],    &p->bwrap_error[0], &p->bwrap_error[1],
+                        &p->stderr_fd};
 
     for (size_t i = 0; i < SRT_ARRAY_LEN(fds); i++)
         srt_fd_close(fds[i]);

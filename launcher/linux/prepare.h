@@ -14,7 +14,6 @@ struct prepare {
     int image_fd, shim_fd, config_fd;
     int channel[2];       /* launcher's, supervisor's */
     int init[2];          /* supervisor's, srt-init's */
-    int info[2];          /* reading, writing */
     int bwrap_error[2];   /* reading, writing */
     int stderr_fd;        /* the command's standard error, for srt-init */
     struct rlimit nofile; /* as srt was started */

@@ -417,7 +417,6 @@ static enum srt_rc start_processes(struct session *s, struct srt_err *err)
         .shim_fd = p->p.shim_fd,
         .config_fd = p->p.config_fd,
         .init_socket = p->p.init[1],
-        .info_fd = p->p.info[1],
         .error_fd = p->p.bwrap_error[1],
         .stderr_fd = p->p.stderr_fd,
         .keep_fds = s->in->pass_fds,
@@ -431,7 +430,6 @@ static enum srt_rc start_processes(struct session *s, struct srt_err *err)
         .plan = s->plan,
         .launcher = p->p.channel[1],
         .init = p->p.init[0],
-        .info = p->p.info[0],
         .launcher_pid = getpid(),
         .root = geteuid() == 0,
         .listener = s->in->level == POLICY_LEVEL_FULL,
@@ -446,7 +444,6 @@ static enum srt_rc start_processes(struct session *s, struct srt_err *err)
     if (rc != SRT_OK)
         return rc;
     srt_fd_close(&p->p.init[1]);
-    srt_fd_close(&p->p.info[1]);
     srt_fd_close(&p->p.bwrap_error[1]);
     s->supervisor = fork();
     if (s->supervisor == 0)
@@ -457,7 +454,6 @@ static enum srt_rc start_processes(struct session *s, struct srt_err *err)
     }
     srt_fd_close(&p->p.channel[1]);
     srt_fd_close(&p->p.init[0]);
-    srt_fd_close(&p->p.info[0]);
     return SRT_OK;
 }
 

@@ -1,11 +1,13 @@
 """What the second readings found in the supervisor, srt-init and their start, each with its permitted twin."""
 import fcntl
 import os
+import random
 import subprocess
+import time
 
 import pytest
 
-from conftest import helper
+from conftest import helper, kill_quietly, wait_until
 
 PYTHON = "/usr/bin/python3"
 DISABLED = {"filesystem": {"disabled": True}}
@@ -163,3 +165,53 @@ def test_output_that_may_not_be_read(srt, project, tmp_path, fd):
     with open(tmp_path / "outside/file", "ab") as f:
         done = subprocess.run(srt.command(["echo", "ran"], policy), stdout=f, check=False, timeout=30, env=srt.environment(None))
     assert done.returncode == 0 and (tmp_path / "outside/file").read_text() == "outside\nran\n"
+
+
+# ---- the start ----
+
+def left_of(sessions, marker):
+    """Processes of some runs: their sessions, which only the supervisors leave, and all that name the marker."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
+                fields = f.read().rpartition(")")[2].split()
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                if fields[0] != "Z" and (int(fields[3]) in sessions or marker.encode() in f.read()):
+                    found.append(int(pid))
+        except OSError:
+            pass
+    return found
+
+
+def test_killed_in_the_first_moments(srt):
+    """150 starts, each killed within 40 ms: three seconds later no process of any is left."""
+    marker = srt.dir + "/marker"
+    sessions = set()
+    for i in range(150):
+        p = srt.start(["sh", "-c", "sleep 100", marker], {}, options=["--quiet"], start_new_session=True, stdin=subprocess.DEVNULL,
+                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(random.uniform(0, 0.04))
+        p.kill()
+        p.wait(10)
+        sessions.add(p.pid)
+    try:
+        wait_until(lambda: not left_of(sessions, marker), 3, f"no process is left, {left_of(sessions, marker)}")
+    finally:
+        for pid in left_of(sessions, marker):
+            kill_quietly(pid)
+
+
+@pytest.mark.parametrize("call, number", [("close_range", 436), ("process_vm_readv", 310), ("pidfd_getfd", 438)])
+def test_call_that_the_walls_need_fails(srt, call, number):
+    """Refused by a container's profile: no run that is weaker than it says, but an error that names the call."""
+    for errno, error in (1, "Operation not permitted"), (38, "Function not implemented"):
+        command = [helper("nosys"), str(number), str(errno), *srt.command(["sh", "-c", "echo ran"])]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, stdin=subprocess.DEVNULL,
+                              env=srt.environment(None))
+        assert done.returncode == 125 and done.stdout == "" and done.stderr.count("\n") == 1, done
+        assert call in done.stderr and error in done.stderr, done
+    command = [helper("nosys"), "179", "1", *srt.command(["sh", "-c", "echo ran"])]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, stdin=subprocess.DEVNULL,
+                          env=srt.environment(None))
+    assert (done.returncode, done.stdout) == (0, "ran\n"), done

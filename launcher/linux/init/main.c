@@ -175,6 +175,13 @@ static void open_streams_again(const struct init_config *c)
         open_again(fds[i]);
 }
 
+/* What stays open would be the command's. */
+static void close_range_of(unsigned from, unsigned to)
+{
+    if (from <= to && syscall(SYS_close_range, from, to, 0) != 0)
+        fail(125, "close_range", NULL, errno);
+}
+
 /* Close everything above 2 but the --pass-fd numbers; the control socket goes
  * with execve. */
 static void close_others(const struct init_config *c)
@@ -189,12 +196,10 @@ static void close_others(const struct init_config *c)
         unsigned to = i < c->nkeep_fds ? (unsigned)keep[i] - 1 : ~0U;
 
         if (control >= (int)from && (unsigned)control <= to) {
-            if ((unsigned)control > from)
-                (void)syscall(SYS_close_range, from, (unsigned)control - 1, 0);
+            close_range_of(from, (unsigned)control - 1);
             from = (unsigned)control + 1;
         }
-        if (to >= from)
-            (void)syscall(SYS_close_range, from, to, 0);
+        close_range_of(from, to);
         if (i < c->nkeep_fds)
             top = keep[i];
     }

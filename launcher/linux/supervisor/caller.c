@@ -41,6 +41,23 @@ int sup_caller_read(pid_t tid, uint64_t address, void *out, size_t len)
     return err;
 }
 
+int sup_caller_try(pid_t tid, const char **ret_what)
+{
+    SRT_AUTO_FD int pidfd = -1;
+    struct iovec local = {.iov_base = &(char){0}, .iov_len = 1};
+    struct iovec remote = {.iov_base = NULL, .iov_len = 1};
+
+    *ret_what = "process_vm_readv";
+    if (process_vm_readv(tid, &local, 1, &remote, 1, 0) < 0 && errno != EFAULT)
+        return errno;
+    *ret_what = "pidfd_open";
+    pidfd = vnd_pidfd_open(tid);
+    if (pidfd < 0)
+        return errno;
+    *ret_what = "pidfd_getfd";
+    return vnd_pidfd_getfd(pidfd, -1) >= 0 || errno == EBADF ? 0 : errno;
+}
+
 static int read_string(pid_t tid, uint64_t address, char *out, size_t size)
 {
     size_t got = 0;

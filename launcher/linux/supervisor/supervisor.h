@@ -24,7 +24,6 @@ struct sup_config {
     const struct plan *plan;
     int launcher;       /* channel socket */
     int init;           /* socket to srt-init */
-    int info;           /* bwrap's --info-fd, reading end */
     pid_t launcher_pid; /* its death is ours */
     bool listener;      /* false at level preload */
     bool fuse; /* false: plain masks only (no /dev/fuse, or forced off) */
@@ -68,6 +67,7 @@ struct sup {
     int channel;  /* socket to the launcher */
     uint64_t netns_cookie; /* SO_NETNS_COOKIE of the sandbox's namespace */
     pid_t init;            /* host pid of the sandbox's pid 1 */
+    pid_t command;         /* and of srt-init, which becomes the command */
     int diag;              /* NETLINK_SOCK_DIAG of the sandbox's namespace */
     int oneshots;          /* epoll: the listeners of oneshot.c */
 };
@@ -134,6 +134,9 @@ void sup_refuse(struct sup *s, const struct seccomp_notif *n,
 /* caller.c: the caller's memory, descriptors and paths, read once.  Memory and
  * paths are read between sup_leave() and sup_return(). */
 
+/* May memory and descriptors of the sandbox's processes be taken at all?  0, or
+ * the errno of the call *ret_what. */
+int sup_caller_try(pid_t tid, const char **ret_what);
 /* Copy len bytes at `address` of thread tid.  Returns 0, EFAULT, or EPERM when
  * the caller cannot be inspected. */
 int sup_caller_read(pid_t tid, uint64_t address, void *out, size_t len);

@@ -34,6 +34,7 @@ struct proxy {
     struct policy_addr own[64]; /* this host's interface addresses */
     size_t nown;
     unsigned connections; /* open, of every kind */
+    unsigned max_connections;
     bool warned_full;
 };
 

@@ -27,10 +27,11 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "launcher/linux/annotation.h"
+#include "launcher/linux/announce.h"
 #include "launcher/linux/bwrap.h"
-#include "launcher/linux/filter.h"
 #include "launcher/linux/masks.h"
 #include "launcher/linux/prepare.h"
+#include "launcher/linux/queue.h"
 #include "launcher/linux/refusal.h"
 #include "launcher/linux/report.h"
 #include "launcher/linux/route.h"
@@ -41,14 +42,6 @@
 #define REASON_WAIT_MS 2000u
 /* How long a killed process may take to die. */
 #define DEATH_WAIT_MS 500
-/* Most messages that may wait for the supervisor; it reads all the time. */
-#define QUEUE_MAX 8192
-
-struct queued {
-    struct queued *next;
-    size_t len;
-    struct channel_msg m; /* only len bytes of it are there */
-};
 
 struct session_private {
     struct prepare p;
@@ -65,74 +58,10 @@ struct session_private {
     int status;           /* of srt, when the run is over */
     struct srt_err err;   /* when failed */
     pthread_mutex_t lock; /* for the queue */
-    struct queued *head, **tail;
-    size_t queued;
+    struct queue queue;
+    int queue_err;            /* of a message that could not be queued */
+    struct proxy_timer again; /* flush the queue */
 };
-
-/* ---- to the supervisor ---- */
-
-void session_send(struct session *s, const struct channel_msg *m)
-{
-    struct session_private *p = s->priv;
-    size_t len = offsetof(struct channel_msg, bytes) + m->text_len;
-    struct queued *q = malloc(offsetof(struct queued, m) + len);
-    uint64_t one = 1;
-
-    if (q == NULL)
-        return; /* the caller stays refused: it waits until the run ends */
-    memcpy(&q->m, m, len);
-    q->len = len;
-    q->next = NULL;
-    (void)pthread_mutex_lock(&p->lock);
-    if (p->queued < QUEUE_MAX) {
-        *p->tail = q;
-        p->tail = &q->next;
-        p->queued++;
-        q = NULL;
-    }
-    (void)pthread_mutex_unlock(&p->lock);
-    free(q);
-    (void)!write(p->wake_fd, &one, sizeof(one));
-}
-
-/* Send what is queued as far as the socket takes it. */
-static void flush_queue(struct session *s)
-{
-    struct session_private *p = s->priv;
-    bool more = false;
-
-    (void)pthread_mutex_lock(&p->lock);
-    while (p->head != NULL) {
-        struct queued *q = p->head;
-        int e = channel_send(p->p.channel[0], &q->m, NULL, 0, MSG_DONTWAIT);
-
-        if (e == EAGAIN) {
-            more = true;
-            break;
-        }
-        p->head = q->next;
-        if (p->head == NULL)
-            p->tail = &p->head;
-        p->queued--;
-        free(q);
-    }
-    (void)pthread_mutex_unlock(&p->lock);
-    proxy_loop_set(&p->channel,
-                   PROXY_LOOP_READ | (more ? PROXY_LOOP_WRITE : 0u));
-}
-
-static struct session *session_of_wake;
-
-static void on_wake(struct proxy_watch *w, unsigned ready)
-{
-    uint64_t count;
-
-    (void)ready;
-    (void)!read(w->fd, &count, sizeof(count));
-    flush_queue(session_of_wake);
-}
-
-/* ---- from the supervisor ---- */
 
 static void fail_run(struct session *s, int status, const char *text)
 {
@@ -146,6 +75,71 @@ static void fail_run(struct session *s, int status, const char *text)
     if (!p->bwrap_done)
         (void)kill(p->bwrap, SIGKILL);
 }
+
+/* ---- to the supervisor ---- */
+
+void session_send(struct session *s, const struct channel_msg *m)
+{
+    struct session_private *p = s->priv;
+    uint64_t one = 1;
+    int err;
+
+    (void)pthread_mutex_lock(&p->lock);
+    err = queue_add(&p->queue, m, NULL, 0);
+    if (err != 0)
+        p->queue_err = err;
+    (void)pthread_mutex_unlock(&p->lock);
+    (void)!write(p->wake_fd, &one, sizeof(one));
+}
+
+/* Send what is queued as far as the socket takes it. */
+static void flush_queue(struct session *s)
+{
+    struct session_private *p = s->priv;
+    bool full;
+    bool waits;
+    int err;
+
+    (void)pthread_mutex_lock(&p->lock);
+    err = p->queue_err;
+    if (err == 0)
+        err = queue_flush(&p->queue, p->p.channel[0]);
+    if (err != 0)
+        queue_clear(&p->queue);
+    full = p->queue.full;
+    waits = p->queue.head != NULL && !full;
+    (void)pthread_mutex_unlock(&p->lock);
+    proxy_loop_set(&p->channel,
+                   PROXY_LOOP_READ | (full ? PROXY_LOOP_WRITE : 0u));
+    if (waits && !proxy_loop_after(s->loop, &p->again, QUEUE_AGAIN_MS))
+        err = ENOMEM;
+    /* Where the supervisor is gone, its end of file says so. */
+    if (err != 0 && err != EPIPE && err != ECONNRESET) {
+        struct srt_err why;
+
+        (void)srt_err_sys(&why, err, "a message to the supervisor");
+        fail_run(s, 125, why.msg);
+    }
+}
+
+static struct session *session_of_wake;
+
+static void on_wake(struct proxy_watch *w, unsigned ready)
+{
+    uint64_t count;
+
+    (void)ready;
+    (void)!read(w->fd, &count, sizeof(count));
+    flush_queue(session_of_wake);
+}
+
+static void on_again(struct proxy_timer *t)
+{
+    (void)t;
+    flush_queue(session_of_wake);
+}
+
+/* ---- from the supervisor ---- */
 
 /* A child of the process, but not `skip`; 0: there is none. */
 static pid_t child_of(pid_t pid, pid_t skip)
@@ -390,13 +384,10 @@ static void end(struct session *s)
     report_free(p->report);
     route_free(p->route);
     signals_release(&p->signals);
+    if (s->loop != NULL)
+        proxy_loop_cancel(&p->again);
     proxy_loop_free(s->loop);
-    while (p->head != NULL) {
-        struct queued *q = p->head;
-
-        p->head = q->next;
-        free(q);
-    }
+    queue_clear(&p->queue);
     srt_fd_close(&p->wake_fd);
     srt_fd_close(&p->child_fd);
     srt_fd_close(&s->diag_fd);
@@ -479,76 +470,6 @@ static enum srt_rc start_watching(struct session *s, struct srt_err *err)
     return rc;
 }
 
-/* Does a denyWrite entry name what is not there? */
-static bool denies_absent(const struct policy *p)
-{
-    for (size_t i = 0; i < p->nplaces; i++)
-        if (p->places[i].kind == POLICY_KIND_ABSENT)
-            return true;
-    return false;
-}
-
-static void tell_start(struct session *s)
-{
-    const struct prepare *p = &s->priv->p;
-    const char *layers[8];
-    const char *weak[12];
-    size_t n = 0;
-    size_t w = 0;
-    const bool full = s->in->level == POLICY_LEVEL_FULL;
-
-    layers[n++] = "bwrap";
-    layers[n++] = "landlock";
-    layers[n++] = "seccomp";
-    if (full)
-        layers[n++] = "supervisor";
-    if (p->fuse && full)
-        layers[n++] = "masks";
-    layers[n++] = "proxy";
-    if (s->in->shim_path != NULL)
-        layers[n++] = full ? "shim (annotation)" : "shim (routing)";
-    layers[n] = NULL;
-    if (s->in->settings->filesystem_disabled)
-        weak[w++] = "filesystem.disabled: files are read and written as if "
-                    "there were no sandbox";
-    else if (s->in->settings->protect != POLICY_PROTECT_NONE)
-        weak[w++] = "protect: only names that exist at start are protected";
-    if (denies_absent(s->policy))
-        weak[w++] = "denyWrite: what does not exist at start is refused by its "
-                    "name only";
-    if (full && !p->fuse)
-        weak[w++] = "no FUSE: opens for reading are notified one by one";
-    if (s->in->shim_path == NULL)
-        weak[w++] = "the shim is not installed: events name no caller";
-    if (!s->in->settings->filesystem_disabled &&
-        s->in->settings->lists[POLICY_LIST_DENY_READ].n > 0)
-        weak[w++] = "denyRead: a file that the host replaces during the run "
-                    "can be read from then on";
-    if (s->in->settings->lists[POLICY_LIST_ALLOWED_DOMAINS].n > 0)
-        weak[w++] = "allowedDomains: names in TLS and HTTP are not compared "
-                    "with the name that was looked up";
-    if (!full) {
-        weak[w++] = "level preload: refusals are reported by the shim";
-        weak[w++] = "level preload: static programs need proxy variables";
-    }
-    if (p->landlock_abi < 6)
-        weak[w++] = "Landlock before ABI 6: signals to the own process group "
-                    "reach its members outside";
-    if (p->landlock_abi < 3)
-        weak[w++] = "Landlock before ABI 3: truncate rests on the mounts";
-    weak[w] = NULL;
-    events_store_start(s->events, &(struct events_start){
-                                      .policy_path = s->in->settings->path,
-                                      .policy_sha256 = s->in->settings->sha256,
-                                      .level = full ? "full" : "preload",
-                                      .layers = layers,
-                                      .weakenings = weak,
-                                      .silent = filter_silent_calls(),
-                                      .argv = (const char *const *)s->in->argv,
-                                      .cwd = s->in->cwd,
-                                  });
-}
-
 static enum srt_rc start(struct session *s, struct srt_err *err)
 {
     struct session_private *p = s->priv;
@@ -562,7 +483,7 @@ static enum srt_rc start(struct session *s, struct srt_err *err)
         rc = start_watching(s, err);
     if (rc == SRT_OK) {
         p->refusal = refusal_new(s);
-        tell_start(s);
+        announce_start(s, &p->p);
     }
     return rc;
 }
@@ -573,6 +494,7 @@ enum srt_rc session_run(const struct session_input *in, int *ret_status,
     struct session_private p = {.channel = {.fn = on_channel, .fd = -1},
                                 .wake = {.fn = on_wake, .fd = -1},
                                 .child_watch = {.fn = on_child, .fd = -1},
+                                .again = {.fn = on_again},
                                 .wake_fd = -1,
                                 .child_fd = -1,
                                 .status = 125};
@@ -585,7 +507,6 @@ enum srt_rc session_run(const struct session_input *in, int *ret_status,
     enum srt_rc rc;
 
     *ret_status = 125; /* never 0 when nothing ran */
-    p.tail = &p.head;
     session_of_wake = &s;
     (void)pthread_mutex_init(&p.lock, NULL);
     if (getrandom(&s.run, sizeof(s.run), 0) != (ssize_t)sizeof(s.run))

@@ -1,6 +1,9 @@
 /* The caller of a notified call: its memory, descriptors and paths.  Each is
- * read once; whoever acts must first ask sup_valid(), or it may look at the
- * memory of a process that got the number of a dead one. */
+ * read once.  A caller that died meanwhile may have left its number to another
+ * process, which can only be one of this sandbox, under the same policy: into
+ * no other may we look, whoever runs it, since our capabilities are those of
+ * the sandbox's user namespace (ptrace_may_access(), cap_ptrace_access_check()
+ * of the kernel). */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>

@@ -111,6 +111,18 @@ static void add_any_route(const struct sup_config *c, int fd, int family,
         sup_fail(c, "the sandbox's network: route", NULL, err);
 }
 
+bool sup_network_is_own(const union channel_addr *a)
+{
+    uint8_t own[16];
+
+    if (a->sa.sa_family == AF_INET)
+        return inet_pton(AF_INET, OWN_V4, own) == 1 &&
+               memcmp(&a->v4.sin_addr, own, 4) == 0;
+    return a->sa.sa_family == AF_INET6 &&
+           inet_pton(AF_INET6, OWN_V6, own) == 1 &&
+           memcmp(&a->v6.sin6_addr, own, 16) == 0;
+}
+
 static void make_family(const struct sup_config *c, int fd, int family)
 {
     uint8_t own[16];

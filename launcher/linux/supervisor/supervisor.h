@@ -51,6 +51,8 @@ void sup_mounts_make(const struct sup_config *c, int proc, int fuse);
 /* network.c: the address, routes and listeners of the sandbox's network
  * namespace, sent as CHANNEL_SOCKETS; keeps what routing needs in *s. */
 void sup_network_make(struct sup *s);
+/* Is it an address that sup_network_make() gave the sandbox? */
+bool sup_network_is_own(const union channel_addr *a);
 
 /* serve.c: answer notifications until the sandbox is gone. */
 _Noreturn void sup_serve(struct sup *s);
@@ -75,8 +77,11 @@ struct sup {
 /* A notified call that waits for the launcher. */
 enum sup_slot_kind { SUP_SLOT_FREE, SUP_SLOT_REFUSED, SUP_SLOT_CONNECT };
 
-/* Most calls that may wait at once; one more is answered EAGAIN. */
-#define SUP_SLOTS_MAX 4096
+/* Most calls that may wait at once, and how many places connects leave to the
+ * others.  One connect more is answered EAGAIN; one refused call more gets its
+ * refusal without an event.  Either is a warning, once. */
+#define SUP_SLOTS_MAX     4096
+#define SUP_SLOTS_REFUSED 1024
 
 struct sup_slot {
     enum sup_slot_kind kind;
@@ -86,6 +91,13 @@ struct sup_slot {
     pid_t tid;
     void *state; /* sockets.c: the connect at hand (owned by it) */
 };
+
+/* Which use of a slot it is, to find out after sup_return() whether it still
+ * is that. */
+static inline bool sup_slot_is(const struct sup_slot *slot, uint64_t generation)
+{
+    return slot->kind != SUP_SLOT_FREE && slot->generation == generation;
+}
 
 /* serve.c: slots, answers, the queue to the launcher. */
 struct sup_slot *sup_slot_new(struct sup *s, enum sup_slot_kind kind,

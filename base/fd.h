@@ -37,6 +37,13 @@ static inline int srt_fd_take(int *fd)
     return taken;
 }
 
+/* Is it a lack of ours, of descriptors or memory, which says nothing about what
+ * was asked for? */
+static inline bool srt_fd_is_lack(int err)
+{
+    return err == EMFILE || err == ENFILE || err == ENOMEM;
+}
+
 /* Write all of buf to a blocking descriptor, restarting after EINTR and short
  * writes.  Returns 0, or the errno of the write that failed. */
 int srt_fd_write_all(int fd, const void *buf, size_t len) SRT_MUST_CHECK;

@@ -36,6 +36,7 @@ struct proxy {
     size_t nown;
     struct proxy_self self; /* this host's names */
     unsigned connections;   /* open, of every kind */
+    unsigned max_connections;
     bool warned_full;
 };
 

@@ -71,7 +71,7 @@ void proxy_reset(int *fd)
 
 bool proxy_take_connection(struct proxy *p)
 {
-    if (p->connections >= PROXY_MAX_CONNECTIONS) {
+    if (p->connections >= p->max_connections) {
         if (!p->warned_full)
             p->ops.warning(p->ops.ctx, "too many connections at once: new "
                                        "ones are refused");
@@ -200,6 +200,8 @@ enum srt_rc proxy_new(struct proxy_loop *loop, const struct proxy_options *o,
     p->loop = loop;
     p->image = o->image;
     p->ops = o->ops;
+    p->max_connections = o->max_connections != 0 ? o->max_connections
+                                                 : PROXY_MAX_CONNECTIONS;
     p->names = proxy_names_new();
     if (p->names == NULL) {
         free(p);

@@ -66,8 +66,9 @@ struct proxy_ops {
 struct proxy_options {
     const struct policy_image *image; /* borrowed */
     struct proxy_ops ops;
-    const char *resolv_conf; /* NULL: /etc/resolv.conf (tests name another) */
-    const char *hosts_file;  /* NULL: /etc/hosts */
+    const char *resolv_conf;  /* NULL: /etc/resolv.conf (tests name another) */
+    const char *hosts_file;   /* NULL: /etc/hosts */
+    unsigned max_connections; /* 0: PROXY_MAX_CONNECTIONS */
 };
 
 /* Limits.  Reaching one refuses the new connection with a warning, once. */

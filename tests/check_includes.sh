@@ -20,7 +20,7 @@ BEGIN {
         "vendor shim/note.h shim/wire.h shim/config.h filter_programs.h"
     allowed["launcher/linux/supervisor"] = "launcher/linux/supervisor " \
         "launcher/linux/channel.h launcher/linux/plan.h " \
-        "launcher/linux/crew.h " \
+        "launcher/linux/crew.h launcher/linux/queue.h " \
         "launcher/linux/filter.h launcher/linux/ports.h " \
         "launcher/linux/init_config.h " \
         "launcher/events/event.h policy base vendor"

@@ -26,9 +26,6 @@ struct bwrap_input {
     int shim_fd;           /* shim/config.h, likewise; -1: none */
     int config_fd;         /* srt-init's configuration */
     int init_socket;       /* srt-init's end */
-    int info_fd;           /* writing end for --info-fd */
-    int info_reader;       /* its other end: bwrap has a copy, or it would die
-                              of writing when its readers are gone */
     int error_fd;          /* where bwrap's own messages go */
     int stderr_fd;         /* the command's standard error, for srt-init */
     const int *keep_fds;   /* --pass-fd */

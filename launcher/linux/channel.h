@@ -6,7 +6,7 @@
  * The supervisor never waits for the launcher: it parks the notified call in a
  * slot, sends {slot, generation}, and goes on.  An answer whose generation is
  * no longer that of the slot is dropped.  Neither side ever blocks on send:
- * what does not fit is queued (sup: serve.c, launcher: session.c).
+ * what does not fit is queued (queue.h).
  */
 #ifndef SRT_LAUNCHER_LINUX_CHANNEL_H
 #define SRT_LAUNCHER_LINUX_CHANNEL_H

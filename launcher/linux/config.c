@@ -70,10 +70,10 @@ static void fill(struct srt_buf *b, const struct config_input *in)
     struct init_config c = {
         .magic = INIT_CONFIG_MAGIC,
         .filter_len = (uint32_t)in->filter_len,
-        .use_landlock = in->landlock_abi > 0,
         .landlock_abi = (uint32_t)in->landlock_abi,
         .use_listener = in->listener,
         .nkeep_fds = (uint32_t)in->nkeep_fds,
+        .nagain_fds = (uint32_t)in->nagain_fds,
         .stderr_fd = in->stderr_fd,
         .closed_fds = in->closed_fds,
         .signals_ignored = in->signals_ignored,
@@ -91,6 +91,8 @@ static void fill(struct srt_buf *b, const struct config_input *in)
     put_grants(b, in, &c);
     c.filter = put(b, in->filter, in->filter_len * sizeof(in->filter[0]));
     c.keep_fds = put(b, in->keep_fds, in->nkeep_fds * sizeof(in->keep_fds[0]));
+    c.again_fds = put(b, in->again_fds,
+                      in->nagain_fds * sizeof(in->again_fds[0]));
     c.size = (uint32_t)b->len;
     if (!b->overflow)
         memcpy(b->data, &c, sizeof(c));

@@ -21,7 +21,9 @@ struct config_input {
     size_t ngrant_paths;
     const int *grant_fds; /* and these descriptors of the command */
     size_t ngrant_fds;
-    int landlock_abi; /* 0: no Landlock */
+    const int *again_fds; /* input files to open again inside */
+    size_t nagain_fds;
+    int landlock_abi; /* >= 2 */
     bool listener;
     const int *keep_fds; /* sorted, above 2 */
     size_t nkeep_fds;

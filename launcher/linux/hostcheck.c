@@ -116,9 +116,9 @@ static bool lacks_reader(const struct name *n)
 {
     DIR *d = opendir("/proc");
     const struct dirent *e;
-    bool found = false;
+    bool found = d == NULL; /* it cannot be known */
 
-    while (d != NULL && !found && (e = readdir(d)) != NULL) /* NOLINT */
+    while (!found && (e = readdir(d)) != NULL) /* NOLINT */
         found = e->d_name[0] >= '1' && e->d_name[0] <= '9' &&
                 has_open(dirfd(d), e->d_name, &n->st);
     if (d != NULL)
@@ -409,6 +409,16 @@ static int check(const struct channel_msg *m, const struct name *a,
     return 0;
 }
 
+enum hostcheck_answer hostcheck_answer_of(int err, int *ret_errno)
+{
+    if (err == 0)
+        return HOSTCHECK_WOULD_PASS;
+    if (srt_fd_is_lack(err))
+        return HOSTCHECK_UNKNOWN;
+    *ret_errno = err;
+    return HOSTCHECK_WOULD_FAIL;
+}
+
 enum hostcheck_answer hostcheck_write(const struct channel_msg *m,
                                       int *ret_errno)
 {
@@ -427,10 +437,7 @@ enum hostcheck_answer hostcheck_write(const struct channel_msg *m,
         return HOSTCHECK_UNKNOWN;
     if (err == 0)
         err = check(m, &a, &b);
-    if (err == 0)
-        return HOSTCHECK_WOULD_PASS;
-    *ret_errno = err;
-    return HOSTCHECK_WOULD_FAIL;
+    return hostcheck_answer_of(err, ret_errno);
 }
 
 enum hostcheck_answer hostcheck_read(const char *path, int *ret_errno)
@@ -442,8 +449,5 @@ enum hostcheck_answer hostcheck_read(const char *path, int *ret_errno)
         err = errno;
     else
         err = may(AT_FDCWD, path, R_OK);
-    if (err == 0)
-        return HOSTCHECK_WOULD_PASS;
-    *ret_errno = err;
-    return HOSTCHECK_WOULD_FAIL;
+    return hostcheck_answer_of(err, ret_errno);
 }

@@ -10,6 +10,10 @@ enum hostcheck_answer {
     HOSTCHECK_UNKNOWN, /* cannot be known: unreadable to srt, or a race */
 };
 
+/* What the errno of asking says (0: it would pass); a lack of our own says
+ * nothing of the host. */
+enum hostcheck_answer hostcheck_answer_of(int err, int *ret_errno);
+
 /* Judge the refused write described by m (check, flags, texts).  May block on
  * a hung file system. */
 enum hostcheck_answer hostcheck_write(const struct channel_msg *m,

@@ -5,6 +5,7 @@
  * the memfd and of its socket to the supervisor.
  *
  * Conversation on that socket (SOCK_SEQPACKET), one byte each:
+ *   init: opens input files again, while all is read-only and unmasked
  *   init -> 'h' (with SCM_CREDENTIALS: its pid)   supervisor joins, mounts
  *   supervisor -> 'm'                             mounts are in place
  *   init: no_new_privs, Landlock, seccomp; -> 'l' with the listener
@@ -32,10 +33,10 @@ struct init_config {
     uint32_t path; /* PATH used to find argv[0]: that of the new environment */
     uint32_t filter, filter_len; /* struct sock_filter[filter_len] */
     uint32_t grants, ngrants;    /* struct init_grant[ngrants] */
-    uint32_t use_landlock;
-    uint32_t landlock_abi; /* as the launcher found it; >= 2 */
+    uint32_t landlock_abi;       /* as the launcher found it; >= 2 */
     uint32_t use_listener;
-    uint32_t keep_fds, nkeep_fds; /* int32_t[]: --pass-fd numbers */
+    uint32_t keep_fds, nkeep_fds;   /* int32_t[]: --pass-fd numbers */
+    uint32_t again_fds, nagain_fds; /* int32_t[]: files to open again */
     int32_t stderr_fd;   /* becomes descriptor 2; -1: 2 is right already */
     uint32_t closed_fds; /* bit N: descriptor N (0..2) was closed */
     uint32_t umask;

@@ -197,7 +197,7 @@ static int do_lookup(struct job *j, const struct fuse_in_header *h,
         return ENOENT;
     if (!srt_path_join(dir->path, name, path, sizeof(path)))
         return ENAMETOOLONG;
-    if (lstat(path, &st) != 0)
+    if (lstat(path, &st) != 0 && !srt_fd_is_lack(errno))
         return errno;
     return refuse(j, h, dir, path);
 }

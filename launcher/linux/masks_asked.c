@@ -211,8 +211,5 @@ enum hostcheck_answer masks_asked_host(const struct masks_asked *a,
         rc = access(a->target, a->flags & (R_OK | W_OK | X_OK));
         break;
     }
-    if (rc == 0)
-        return HOSTCHECK_WOULD_PASS;
-    *ret_errno = errno;
-    return HOSTCHECK_WOULD_FAIL;
+    return hostcheck_answer_of(rc == 0 ? 0 : errno, ret_errno);
 }

@@ -98,6 +98,11 @@ static void add_pins(struct plan *p, const struct policy *policy,
 
 static void collect(struct plan *p, const struct policy *policy)
 {
+    struct plan_region root = {.path = "/", .dir = true};
+
+    /* Of its own, since filesystem.disabled leaves no places. */
+    root.access = access_of(policy, root.path, &root.rule);
+    add_region(p, &root);
     for (size_t i = 0; i < policy->nplaces; i++) {
         const struct policy_place *place = &policy->places[i];
         struct plan_region r = {.path = place->path,

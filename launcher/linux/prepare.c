@@ -16,8 +16,8 @@
 #include "launcher/linux/bwrap.h"
 #include "launcher/linux/config.h"
 #include "launcher/linux/filter.h"
+#include "launcher/linux/grants.h"
 #include "launcher/linux/ports.h"
-#include "launcher/streams.h"
 #include "shim/config.h"
 #include "vendor/compat.h"
 
@@ -56,7 +56,7 @@ static enum srt_rc make_sockets(struct prepare *p, struct srt_err *err)
 
     if (socketpair(AF_UNIX, type, 0, p->channel) != 0 ||
         socketpair(AF_UNIX, type, 0, p->init) != 0 ||
-        pipe2(p->info, O_CLOEXEC) != 0 || pipe2(p->bwrap_error, O_CLOEXEC) != 0)
+        pipe2(p->bwrap_error, O_CLOEXEC) != 0)
         return srt_err_sys(err, errno, "sockets of the run");
     for (int i = 0; i < 2; i++)
         (void)setsockopt(p->channel[i], SOL_SOCKET, SO_SNDBUF, &bytes,
@@ -65,8 +65,6 @@ static enum srt_rc make_sockets(struct prepare *p, struct srt_err *err)
     rc = raise_pair(p->channel, err);
     if (rc == SRT_OK)
         rc = raise_pair(p->init, err);
-    if (rc == SRT_OK)
-        rc = raise_pair(p->info, err);
     if (rc == SRT_OK)
         rc = raise_pair(p->bwrap_error, err);
     return rc;
@@ -106,53 +104,6 @@ static enum srt_rc make_shim_files(const struct session_input *in, uint64_t run,
     if (rc == SRT_OK)
         rc = memory_file(&c, sizeof(c), &p->shim_fd, err);
     return rc;
-}
-
-/* Landlock's grants: writable regions, srt's own places, open streams. */
-struct grants {
-    const char **paths; /* owned */
-    size_t npaths;
-    int *fds; /* owned */
-    size_t nfds;
-};
-
-static void grant_path(struct grants *g, const char *path)
-{
-    g->paths = srt_xreallocarray(g->paths, g->npaths + 1, sizeof(g->paths[0]));
-    g->paths[g->npaths++] = path;
-}
-
-static void grant_fd(struct grants *g, int fd)
-{
-    struct stat st;
-
-    /* Only what has a path can be reopened: files, FIFOs, terminals and other
-     * character devices of the host. */
-    if (!launcher_streams_writable(fd) || fstat(fd, &st) != 0 ||
-        !(S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)))
-        return;
-    g->fds = srt_xreallocarray(g->fds, g->nfds + 1, sizeof(g->fds[0]));
-    g->fds[g->nfds++] = fd;
-}
-
-static void make_grants(const struct session_input *in, const struct plan *plan,
-                        struct grants *g)
-{
-    static const char *const always[] = {"/dev", "/proc"};
-
-    for (size_t i = 0; i < SRT_ARRAY_LEN(always); i++)
-        grant_path(g, always[i]); /* /dev/shm and /dev/srt/tmp lie below */
-    for (size_t i = 0; i < plan->nregions; i++)
-        if (plan->regions[i].access == PLAN_WRITABLE &&
-            plan_access_above(plan, i) != PLAN_WRITABLE)
-            grant_path(g, plan->regions[i].path);
-    if (in->settings->filesystem_disabled)
-        grant_path(g, "/");
-    for (int fd = 0; fd <= 2; fd++)
-        if ((in->closed_fds & (1u << fd)) == 0)
-            grant_fd(g, fd);
-    for (size_t i = 0; i < in->npass_fds; i++)
-        grant_fd(g, in->pass_fds[i]);
 }
 
 static void read_signals(struct config_input *c)
@@ -203,7 +154,7 @@ static enum srt_rc make_config(const struct session_input *in,
     };
     int keep[LAUNCHER_OPTIONS_MAX_LIST];
     mode_t mask = umask(0);
-    enum srt_rc rc;
+    enum srt_rc rc = grants_make(in, &p->plan, &g, err);
 
     (void)umask(mask);
     c.umask = mask;
@@ -212,15 +163,16 @@ static enum srt_rc make_config(const struct session_input *in,
         qsort(keep, in->npass_fds, sizeof(keep[0]), compare_ints);
     c.keep_fds = keep;
     c.nkeep_fds = in->npass_fds;
-    make_grants(in, &p->plan, &g);
     c.grant_paths = g.paths;
     c.ngrant_paths = g.npaths;
     c.grant_fds = g.fds;
     c.ngrant_fds = g.nfds;
+    c.again_fds = g.again;
+    c.nagain_fds = g.nagain;
     read_signals(&c);
-    rc = config_write(&c, &p->config_fd, err);
-    srt_free_ptr(&g.paths);
-    srt_free_ptr(&g.fds);
+    if (rc == SRT_OK)
+        rc = config_write(&c, &p->config_fd, err);
+    grants_release(&g);
     return rc == SRT_OK ? raise_fd(&p->config_fd, err) : rc;
 }
 
@@ -254,9 +206,10 @@ static enum srt_rc look_at_kernel(const struct session_input *in,
               in->level == POLICY_LEVEL_FULL &&
               access("/dev/fuse", R_OK | W_OK) == 0;
     p->plain_masks = masked && !p->fuse;
-    p->landlock_abi = in->settings->filesystem_disabled ? 0
-                                                        : vnd_landlock_abi();
-    if (!in->settings->filesystem_disabled && p->landlock_abi < 2)
+    /* Also without rules for files: no other wall keeps the command from
+     * ptrace(2) on the sandbox's pid 1, which has no filter. */
+    p->landlock_abi = vnd_landlock_abi();
+    if (p->landlock_abi < 2)
         return srt_err_set(err, SRT_E_UNSUP,
                            "this kernel has no Landlock (ABI 2, Linux 5.19): "
                            "boot with lsm=landlock,... or a newer kernel");
@@ -271,7 +224,6 @@ enum srt_rc prepare_make(const struct session_input *in, uint64_t run,
                         .config_fd = -1,
                         .channel = {-1, -1},
                         .init = {-1, -1},
-                        .info = {-1, -1},
                         .bwrap_error = {-1, -1},
                         .stderr_fd = -1};
     enum srt_rc rc = plan_make(in->policy, &p.plan, err);
@@ -304,10 +256,10 @@ enum srt_rc prepare_make(const struct session_input *in, uint64_t run,
 
 void prepare_release(struct prepare *p)
 {
-    int *const fds[] = {&p->image_fd,       &p->shim_fd,        &p->config_fd,
-                        &p->channel[0],     &p->channel[1],     &p->init[0],
-                        &p->init[1],        &p->info[0],        &p->info[1],
-                        &p->bwrap_error[0], &p->bwrap_error[1], &p->stderr_fd};
+    int *const fds[] = {&p->image_fd,   &p->shim_fd,        &p->config_fd,
+                        &p->channel[0], &p->channel[1],     &p->init[0],
+                        &p->init[1],    &p->bwrap_error[0], &p->bwrap_error[1],
+                        &p->stderr_fd};
 
     for (size_t i = 0; i < SRT_ARRAY_LEN(fds); i++)
         srt_fd_close(fds[i]);

@@ -9,14 +9,13 @@
 /* Descriptors are owned by this struct until prepare_release(). */
 struct prepare {
     struct plan plan;
-    int landlock_abi; /* 0: none */
+    int landlock_abi; /* >= 2 */
     bool fuse;        /* what is denied is covered by masks that report */
     bool plain_masks; /* ... or by some that cannot */
     bool ipv6;
     int image_fd, shim_fd, config_fd;
     int channel[2];       /* launcher's, supervisor's */
     int init[2];          /* supervisor's, srt-init's */
-    int info[2];          /* reading, writing */
     int bwrap_error[2];   /* reading, writing */
     int stderr_fd;        /* the command's standard error, for srt-init */
     struct rlimit nofile; /* as srt was started */

@@ -82,8 +82,10 @@ bool process_is_inside(pid_t tid)
     long ids[2];
 
     if (dir < 0)
-        return false;
-    (void)read_file(dir, "status", status, sizeof(status));
+        return srt_fd_is_lack(errno); /* rather an event too many */
+    errno = 0;
+    if (read_file(dir, "status", status, sizeof(status)) == 0)
+        return srt_fd_is_lack(errno);
     return status_numbers(status, "\nNSpid:", ids, SRT_ARRAY_LEN(ids)) == 2;
 }
 

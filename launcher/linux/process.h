@@ -14,7 +14,7 @@ void process_describe(pid_t tid, struct events_process *ret);
 
 /* Is the thread in a pid namespace below ours?  The sandbox's are; the
  * supervisor and its workers are not. */
-bool process_is_inside(pid_t tid);
+bool process_is_inside(pid_t tid); /* true also if it cannot be known now */
 
 /*
  * The process that owns the inet socket bound to local `port` inside

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/alloc.h"
@@ -114,12 +115,29 @@ static void on_refused(void *ctx, const struct proxy_refusal *r)
 
 /* ---- from the supervisor ---- */
 
+/* How many connections leave descriptors for host checks, masks and events,
+ * whose crews need some for each of their threads: without one a refusal would
+ * be told with less than is known. */
+static unsigned connections_max(void)
+{
+    enum { EACH = 3 /* client, upstream, a second dial */, RESERVE = 192 };
+    struct rlimit r = {0};
+
+    (void)getrlimit(RLIMIT_NOFILE, &r);
+    if (r.rlim_cur >= RESERVE + (rlim_t)EACH * PROXY_MAX_CONNECTIONS)
+        return PROXY_MAX_CONNECTIONS;
+    return r.rlim_cur > RESERVE + EACH
+               ? (unsigned)((r.rlim_cur - RESERVE) / EACH)
+               : 1;
+}
+
 enum srt_rc route_new(struct session *s, struct route **ret,
                       struct srt_err *err)
 {
     struct route *r = srt_xcalloc(1, sizeof(*r));
     const struct proxy_options o = {
         .image = s->policy->image,
+        .max_connections = connections_max(),
         .ops = {.ctx = r,
                 .who = who,
                 .refused = on_refused,

@@ -29,8 +29,8 @@
 #include "launcher/linux/annotation.h"
 #include "launcher/linux/bwrap.h"
 #include "launcher/linux/masks.h"
-#include "launcher/linux/orphans.h"
 #include "launcher/linux/prepare.h"
+#include "launcher/linux/queue.h"
 #include "launcher/linux/refusal.h"
 #include "launcher/linux/report.h"
 #include "launcher/linux/route.h"
@@ -43,14 +43,6 @@
 #define REASON_WAIT_MS 2000u
 /* How long a killed process may take to die. */
 #define DEATH_WAIT_MS 500
-/* Most messages that may wait for the supervisor; it reads all the time. */
-#define QUEUE_MAX 8192
-
-struct queued {
-    struct queued *next;
-    size_t len;
-    struct channel_msg m; /* only len bytes of it are there */
-};
 
 struct session_private {
     struct prepare p;
@@ -59,7 +51,6 @@ struct session_private {
     struct masks *masks;
     struct report *report;
     struct signals signals;
-    struct orphans orphans;
     struct proxy_watch channel, wake;
     struct proxy_watch child_watch;
     int wake_fd, child_fd;
@@ -68,74 +59,10 @@ struct session_private {
     int status;           /* of srt, when the run is over */
     struct srt_err err;   /* when failed */
     pthread_mutex_t lock; /* for the queue */
-    struct queued *head, **tail;
-    size_t queued;
+    struct queue queue;
+    int queue_err;            /* of a message that could not be queued */
+    struct proxy_timer again; /* flush the queue */
 };
-
-/* ---- to the supervisor ---- */
-
-void session_send(struct session *s, const struct channel_msg *m)
-{
-    struct session_private *p = s->priv;
-    size_t len = offsetof(struct channel_msg, bytes) + m->text_len;
-    struct queued *q = malloc(offsetof(struct queued, m) + len);
-    uint64_t one = 1;
-
-    if (q == NULL)
-        return; /* the caller stays refused: it waits until the run ends */
-    memcpy(&q->m, m, len);
-    q->len = len;
-    q->next = NULL;
-    (void)pthread_mutex_lock(&p->lock);
-    if (p->queued < QUEUE_MAX) {
-        *p->tail = q;
-        p->tail = &q->next;
-        p->queued++;
-        q = NULL;
-    }
-    (void)pthread_mutex_unlock(&p->lock);
-    free(q);
-    (void)!write(p->wake_fd, &one, sizeof(one));
-}
-
-/* Send what is queued as far as the socket takes it. */
-static void flush_queue(struct session *s)
-{
-    struct session_private *p = s->priv;
-    bool more = false;
-
-    (void)pthread_mutex_lock(&p->lock);
-    while (p->head != NULL) {
-        struct queued *q = p->head;
-        int e = channel_send(p->p.channel[0], &q->m, NULL, 0, MSG_DONTWAIT);
-
-        if (e == EAGAIN) {
-            more = true;
-            break;
-        }
-        p->head = q->next;
-        if (p->head == NULL)
-            p->tail = &p->head;
-        p->queued--;
-        free(q);
-    }
-    (void)pthread_mutex_unlock(&p->lock);
-    proxy_loop_set(&p->channel,
-                   PROXY_LOOP_READ | (more ? PROXY_LOOP_WRITE : 0u));
-}
-
-static struct session *session_of_wake;
-
-static void on_wake(struct proxy_watch *w, unsigned ready)
-{
-    uint64_t count;
-
-    (void)ready;
-    (void)!read(w->fd, &count, sizeof(count));
-    flush_queue(session_of_wake);
-}
-
-/* ---- from the supervisor ---- */
 
 static void fail_run(struct session *s, int status, const char *text)
 {
@@ -149,6 +76,71 @@ static void fail_run(struct session *s, int status, const char *text)
     if (!p->bwrap_done)
         (void)kill(p->bwrap, SIGKILL);
 }
+
+/* ---- to the supervisor ---- */
+
+void session_send(struct session *s, const struct channel_msg *m)
+{
+    struct session_private *p = s->priv;
+    uint64_t one = 1;
+    int err;
+
+    (void)pthread_mutex_lock(&p->lock);
+    err = queue_add(&p->queue, m, NULL, 0);
+    if (err != 0)
+        p->queue_err = err;
+    (void)pthread_mutex_unlock(&p->lock);
+    (void)!write(p->wake_fd, &one, sizeof(one));
+}
+
+/* Send what is queued as far as the socket takes it. */
+static void flush_queue(struct session *s)
+{
+    struct session_private *p = s->priv;
+    bool full;
+    bool waits;
+    int err;
+
+    (void)pthread_mutex_lock(&p->lock);
+    err = p->queue_err;
+    if (err == 0)
+        err = queue_flush(&p->queue, p->p.channel[0]);
+    if (err != 0)
+        queue_clear(&p->queue);
+    full = p->queue.full;
+    waits = p->queue.head != NULL && !full;
+    (void)pthread_mutex_unlock(&p->lock);
+    proxy_loop_set(&p->channel,
+                   PROXY_LOOP_READ | (full ? PROXY_LOOP_WRITE : 0u));
+    if (waits && !proxy_loop_after(s->loop, &p->again, QUEUE_AGAIN_MS))
+        err = ENOMEM;
+    /* Where the supervisor is gone, its end of file says so. */
+    if (err != 0 && err != EPIPE && err != ECONNRESET) {
+        struct srt_err why;
+
+        (void)srt_err_sys(&why, err, "a message to the supervisor");
+        fail_run(s, 125, why.msg);
+    }
+}
+
+static struct session *session_of_wake;
+
+static void on_wake(struct proxy_watch *w, unsigned ready)
+{
+    uint64_t count;
+
+    (void)ready;
+    (void)!read(w->fd, &count, sizeof(count));
+    flush_queue(session_of_wake);
+}
+
+static void on_again(struct proxy_timer *t)
+{
+    (void)t;
+    flush_queue(session_of_wake);
+}
+
+/* ---- from the supervisor ---- */
 
 /* A child of the process, but not `skip`; 0: there is none. */
 static pid_t child_of(pid_t pid, pid_t skip)
@@ -213,7 +205,6 @@ static void on_ready(struct session *s, const struct channel_msg *m)
 
     s->init_pid = m->tid;
     p->ready = true;
-    orphans_release(&p->orphans);
     /* The sandbox's pid 1 has one child: srt-init, which became the command. */
     signals_command(&p->signals, child_of(s->init_pid, 0));
 }
@@ -389,7 +380,6 @@ static void end(struct session *s)
 {
     struct session_private *p = s->priv;
 
-    orphans_release(&p->orphans);
     kill_orphans(
         s->supervisor > 0 && !kill_and_reap(s->supervisor) ? s->supervisor : 0);
     refusal_free(p->refusal);
@@ -397,13 +387,10 @@ static void end(struct session *s)
     report_free(p->report);
     route_free(p->route);
     signals_release(&p->signals);
+    if (s->loop != NULL)
+        proxy_loop_cancel(&p->again);
     proxy_loop_free(s->loop);
-    while (p->head != NULL) {
-        struct queued *q = p->head;
-
-        p->head = q->next;
-        free(q);
-    }
+    queue_clear(&p->queue);
     srt_fd_close(&p->wake_fd);
     srt_fd_close(&p->child_fd);
     srt_fd_close(&s->diag_fd);
@@ -424,8 +411,6 @@ static enum srt_rc start_processes(struct session *s, struct srt_err *err)
         .shim_fd = p->p.shim_fd,
         .config_fd = p->p.config_fd,
         .init_socket = p->p.init[1],
-        .info_fd = p->p.info[1],
-        .info_reader = p->p.info[0],
         .error_fd = p->p.bwrap_error[1],
         .stderr_fd = p->p.stderr_fd,
         .keep_fds = s->in->pass_fds,
@@ -439,7 +424,6 @@ static enum srt_rc start_processes(struct session *s, struct srt_err *err)
         .plan = s->plan,
         .launcher = p->p.channel[1],
         .init = p->p.init[0],
-        .info = p->p.info[0],
         .launcher_pid = getpid(),
         .root = geteuid() == 0,
         .listener = s->in->level == POLICY_LEVEL_FULL,
@@ -450,13 +434,10 @@ static enum srt_rc start_processes(struct session *s, struct srt_err *err)
     enum srt_rc rc;
 
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    rc = orphans_watch(&p->orphans, p->p.init[1], err);
-    if (rc == SRT_OK)
-        rc = bwrap_start(&b, &p->bwrap, err);
+    rc = bwrap_start(&b, &p->bwrap, err);
     if (rc != SRT_OK)
         return rc;
     srt_fd_close(&p->p.init[1]);
-    srt_fd_close(&p->p.info[1]);
     srt_fd_close(&p->p.bwrap_error[1]);
     s->supervisor = fork();
     if (s->supervisor == 0)
@@ -467,7 +448,6 @@ static enum srt_rc start_processes(struct session *s, struct srt_err *err)
     }
     srt_fd_close(&p->p.channel[1]);
     srt_fd_close(&p->p.init[0]);
-    srt_fd_close(&p->p.info[0]);
     return SRT_OK;
 }
 
@@ -517,6 +497,7 @@ enum srt_rc session_run(const struct session_input *in, int *ret_status,
     struct session_private p = {.channel = {.fn = on_channel, .fd = -1},
                                 .wake = {.fn = on_wake, .fd = -1},
                                 .child_watch = {.fn = on_child, .fd = -1},
+                                .again = {.fn = on_again},
                                 .wake_fd = -1,
                                 .child_fd = -1,
                                 .status = 125};
@@ -529,7 +510,6 @@ enum srt_rc session_run(const struct session_input *in, int *ret_status,
     enum srt_rc rc;
 
     *ret_status = 125; /* never 0 when nothing ran */
-    p.tail = &p.head;
     session_of_wake = &s;
     (void)pthread_mutex_init(&p.lock, NULL);
     if (getrandom(&s.run, sizeof(s.run), 0) != (ssize_t)sizeof(s.run))

@@ -33,7 +33,7 @@ static void add_layers(struct sentences *l, const struct session *s,
                        const struct prepare *p, bool full)
 {
     add(l, true, "bwrap");
-    add(l, p->landlock_abi > 0, "landlock");
+    add(l, true, "landlock");
     add(l, true, "seccomp");
     add(l, full, "supervisor");
     add(l, p->fuse, "masks");
@@ -47,7 +47,10 @@ static void add_weakenings(struct sentences *l, const struct session *s,
 {
     const struct policy_settings *set = s->in->settings;
 
-    add(l, set->protect != POLICY_PROTECT_NONE,
+    add(l, set->filesystem_disabled,
+        "filesystem.disabled: files are read and written as if there were no "
+        "sandbox");
+    add(l, !set->filesystem_disabled && set->protect != POLICY_PROTECT_NONE,
         "protect: only names that exist at start are protected, as deep as "
         "mandatoryDenySearchDepth below writable roots, and not the hooks and "
         "configs of submodules and worktrees");
@@ -59,7 +62,7 @@ static void add_weakenings(struct sentences *l, const struct session *s,
         "no FUSE: opens for reading are notified one by one");
     add(l, s->in->shim_path == NULL,
         "the shim is not installed: events name no caller");
-    add(l, set->lists[POLICY_LIST_DENY_READ].n > 0,
+    add(l, !set->filesystem_disabled && set->lists[POLICY_LIST_DENY_READ].n > 0,
         "denyRead: a file that the host replaces during the run can be read "
         "from then on");
     add(l, set->lists[POLICY_LIST_ALLOWED_DOMAINS].n > 0,
@@ -70,7 +73,7 @@ static void add_weakenings(struct sentences *l, const struct session *s,
     add(l, p->landlock_abi < 6,
         "Landlock before ABI 6: signals to the own process group reach its "
         "members outside");
-    add(l, p->landlock_abi > 0 && p->landlock_abi < 3,
+    add(l, p->landlock_abi < 3,
         "Landlock before ABI 3: truncate rests on the mounts");
 }
 

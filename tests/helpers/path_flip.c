@@ -1,8 +1,9 @@
 /*
  * path_flip CALL ALLOWED DENIED ROUNDS: one thread calls chmod, utimes, chown,
- * setxattr, or renames (to ALLOWED.moved and back, or over it) by a path that
+ * setxattr, opens for writing and writes, or renames (to ALLOWED.moved and back, or over it) by a path that
  * another turns from ALLOWED into DENIED and back.
  */
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -51,6 +52,16 @@ static int move_over(const char *p)
     return rename(spare, p);
 }
 
+static int write_to(const char *p)
+{
+    int fd = open(p, O_WRONLY | O_APPEND);
+    int rc = fd >= 0 && write(fd, "w", 1) == 1 ? 0 : -1;
+
+    if (fd >= 0)
+        (void)close(fd);
+    return rc;
+}
+
 static int act(const char *call, const char *p)
 {
     const struct timeval times[2] = {{9, 0}, {9, 0}};
@@ -61,6 +72,8 @@ static int act(const char *call, const char *p)
         return utimes(p, times);
     if (strcmp(call, "chown") == 0)
         return chown(p, getuid(), getgid());
+    if (strcmp(call, "write") == 0)
+        return write_to(p);
     if (strcmp(call, "move") == 0)
         return move(p);
     if (strcmp(call, "move-over") == 0)

@@ -1,5 +1,7 @@
 /* The second wall behind the mounts: no write right outside the grants
- * (landlock(7)).  Reads are not handled: masks decide those. */
+ * (landlock(7)).  Reads are not handled: masks decide those.  And the one wall
+ * before bwrap's processes inside, which have no filter: who is in a domain
+ * can neither ptrace(2) nor look into who is not. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>

@@ -15,10 +15,15 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "launcher/linux/init/init.h"
+
+#define STREAM_WORDS                                                           \
+ "an input file may not be written and must be opened again inside, which "    \
+ "fails; hand it in through a pipe (cat FILE |):"
 
 static int control = -1; /* socket to the supervisor */
 
@@ -131,45 +136,50 @@ static void restore_signals(const struct init_config *c)
 }
 
 /*
- * Without a supervisor nobody judges fchmod(0) and its like, and a file on a
- * stream stands on a mount of the host's: what is open for reading is opened
- * again, on the sandbox's own mount.
+ * A file on a stream stands on a mount of the host's.  Here, before the plan,
+ * the same path leads to the same file on the sandbox's own mount, which is
+ * read-only: what stands there cannot be written by any way that /proc knows.
  */
-static void reopen_stream(int fd)
+static void open_again(int fd)
 {
     char link[32];
     char target[4096];
     struct stat a;
     struct stat b;
+    struct statvfs mount;
     int flags = fcntl(fd, F_GETFL);
     int again;
     ssize_t n;
 
-    if (flags < 0 || (flags & O_ACCMODE) != O_RDONLY || fstat(fd, &a) != 0 ||
-        !S_ISREG(a.st_mode))
-        return;
     (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
     n = readlink(link, target, sizeof(target) - 1);
     target[n > 0 ? n : 0] = '\0';
-    again = open(target, O_RDONLY | O_CLOEXEC);
-    if (again < 0 || fstat(again, &b) != 0 || a.st_dev != b.st_dev ||
-        a.st_ino != b.st_ino)
-        fail(125, "at this level an input file must be visible inside", target,
-             again < 0 ? errno : ESTALE);
-    (void)lseek(again, lseek(fd, 0, SEEK_CUR), SEEK_SET);
-    (void)dup2(again, fd);
+    again = open(target, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (flags < 0 || again < 0 || fstat(fd, &a) != 0 || fstat(again, &b) != 0)
+        fail(125, STREAM_WORDS, target, errno);
+    if (a.st_dev != b.st_dev || a.st_ino != b.st_ino)
+        fail(125, STREAM_WORDS, target, ESTALE);
+    if (fstatvfs(again, &mount) != 0 || (mount.f_flag & ST_RDONLY) == 0)
+        fail(125, STREAM_WORDS, target, ENOTSUP);
+    if (lseek(again, lseek(fd, 0, SEEK_CUR), SEEK_SET) < 0 ||
+        fcntl(again, F_SETFL, flags) != 0 || dup2(again, fd) < 0)
+        fail(125, STREAM_WORDS, target, errno);
     (void)close(again);
 }
 
-static void reopen_streams(const struct init_config *c)
+static void open_streams_again(const struct init_config *c)
 {
-    const int32_t *keep = (const void *)((const char *)c + c->keep_fds);
+    const int32_t *fds = (const void *)((const char *)c + c->again_fds);
 
-    for (int fd = 0; fd <= 2; fd++)
-        if ((c->closed_fds & (1u << fd)) == 0)
-            reopen_stream(fd);
-    for (uint32_t i = 0; i < c->nkeep_fds; i++)
-        reopen_stream(keep[i]);
+    for (uint32_t i = 0; i < c->nagain_fds; i++)
+        open_again(fds[i]);
+}
+
+/* What stays open would be the command's. */
+static void close_range_of(unsigned from, unsigned to)
+{
+    if (from <= to && syscall(SYS_close_range, from, to, 0) != 0)
+        fail(125, "close_range", NULL, errno);
 }
 
 /* Close everything above 2 but the --pass-fd numbers; the control socket goes
@@ -186,12 +196,10 @@ static void close_others(const struct init_config *c)
         unsigned to = i < c->nkeep_fds ? (unsigned)keep[i] - 1 : ~0U;
 
         if (control >= (int)from && (unsigned)control <= to) {
-            if ((unsigned)control > from)
-                (void)syscall(SYS_close_range, from, (unsigned)control - 1, 0);
+            close_range_of(from, (unsigned)control - 1);
             from = (unsigned)control + 1;
         }
-        if (to >= from)
-            (void)syscall(SYS_close_range, from, to, 0);
+        close_range_of(from, to);
         if (i < c->nkeep_fds)
             top = keep[i];
     }
@@ -253,11 +261,12 @@ int main(int argc, char **argv)
     /* bwrap's own messages went to the launcher; the command's go out. */
     if (c->stderr_fd >= 0 && dup2(c->stderr_fd, STDERR_FILENO) < 0)
         fail(125, "srt-init: standard error", NULL, errno);
+    open_streams_again(c);
     say('h', -1);
     await('m');
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         fail(125, "no_new_privs", NULL, errno);
-    err = c->use_landlock ? init_landlock(c, &what) : 0;
+    err = init_landlock(c, &what);
     if (err != 0)
         fail(125, "Landlock", what, err);
     /* Allocate now: afterwards every call is mediated. */
@@ -282,8 +291,6 @@ int main(int argc, char **argv)
     files.rlim_max = c->nofile_max;
     (void)setrlimit(RLIMIT_NOFILE, &files);
     (void)umask((mode_t)c->umask);
-    if (!c->use_listener)
-        reopen_streams(c);
     restore_signals(c);
     close_others(c);
     close_closed(c);

@@ -1,6 +1,9 @@
 /* The caller of a notified call: its memory, descriptors and paths.  Each is
- * read once; whoever acts must first ask sup_valid(), or it may look at the
- * memory of a process that got the number of a dead one. */
+ * read once.  A caller that died meanwhile may have left its number to another
+ * process, which can only be one of this sandbox, under the same policy: into
+ * no other may we look, whoever runs it, since our capabilities are those of
+ * the sandbox's user namespace (ptrace_may_access(), cap_ptrace_access_check()
+ * of the kernel). */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -39,6 +42,23 @@ int sup_caller_read(pid_t tid, uint64_t address, void *out, size_t len)
     err = vm_read(tid, address, out, len);
     sup_return();
     return err;
+}
+
+int sup_caller_try(pid_t tid, const char **ret_what)
+{
+    SRT_AUTO_FD int pidfd = -1;
+    struct iovec local = {.iov_base = &(char){0}, .iov_len = 1};
+    struct iovec remote = {.iov_base = NULL, .iov_len = 1};
+
+    *ret_what = "process_vm_readv";
+    if (process_vm_readv(tid, &local, 1, &remote, 1, 0) < 0 && errno != EFAULT)
+        return errno;
+    *ret_what = "pidfd_open";
+    pidfd = vnd_pidfd_open(tid);
+    if (pidfd < 0)
+        return errno;
+    *ret_what = "pidfd_getfd";
+    return vnd_pidfd_getfd(pidfd, -1) >= 0 || errno == EBADF ? 0 : errno;
 }
 
 static int read_string(pid_t tid, uint64_t address, char *out, size_t size)

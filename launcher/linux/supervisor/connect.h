@@ -33,6 +33,7 @@ struct connect_state {
     union channel_addr meant;    /* IPv4 unwrapped: what is dialled */
     socklen_t given_len;
     bool nonblocking, local;
+    bool trying;     /* LOCAL: somebody tries to connect it just now */
     bool has_result; /* the dial has ended */
     bool met;        /* the tunnel has its end of the socket */
     bool alone;      /* nobody waits for it any more */
@@ -58,14 +59,16 @@ bool sup_park_parse(const char *status, struct park_signals *ret);
 /* unix.c: connect to an AF_UNIX address, len as the caller gave it. */
 void sup_unix_connect(struct sup *s, const struct seccomp_notif *n, int socket,
                       const void *address, socklen_t len);
-/* Try a waiting Unix connect again: 0 or the errno; EAGAIN: still full. */
-int sup_unix_retry(struct sup *s, struct connect_state *c);
+/* Connect to the socket that the O_PATH descriptor `target` is, without waiting:
+ * 0 or the errno; EAGAIN: its backlog is full.  Leaves and returns. */
+int sup_unix_connect_to(int socket, int target);
 
 /* oneshot.c: the caller's socket and the tunnel's end. */
 
-/* Begin to connect c->socket to a listener at its destination: 0, and
- * c->oneshot is set; or the errno of the caller's connect(2). */
-int sup_oneshot_connect(struct sup *s, struct connect_state *c);
+/* Begin to connect the slot's socket to a listener at its destination: 0, and
+ * its oneshot is set; or the errno of the caller's connect(2).  Leaves and
+ * returns: the slot may be gone. */
+int sup_oneshot_connect(struct sup *s, struct sup_slot *slot);
 /* Give what has come to `o` to whom it belongs (sup_sockets_met()). */
 void sup_oneshot_accept(struct sup *s, struct oneshot *o);
 /* Wait for it no longer. */
@@ -76,8 +79,15 @@ void sup_oneshot_leave(struct connect_state *c);
 /* The connection of a slot that was MEETING is there.  `accepted` stays the
  * caller's. */
 void sup_sockets_met(struct sup *s, struct sup_slot *slot, int accepted);
-/* connect(2) without waiting, whatever the socket's mode; 0 or an errno. */
+/* connect(2) without waiting, whatever the socket's mode; 0 or an errno.
+ * Leaves and returns: fd and address must not be a slot's. */
 int sup_sockets_connect_now(int fd, const void *address, socklen_t len);
+/* The same for one that is in progress: EINPROGRESS, or its end. */
+int sup_sockets_progress(int fd, const void *address, socklen_t len);
+/* Begin to connect the caller's socket; its end comes to sup_sockets_met(). */
+void sup_sockets_meet(struct sup *s, struct sup_slot *slot);
+/* Forget the connect, and the dial unless the socket goes on without us. */
+void sup_sockets_drop(struct sup *s, struct sup_slot *slot);
 /* ::ffff:a.b.c.d is a.b.c.d. */
 union channel_addr sup_sockets_unwrap(const union connect_address *a);
 /* Wait in a slot until the connect can be finished locally.  The

@@ -80,19 +80,16 @@ static int do_times(const struct seccomp_notif *n, const struct held *h,
                : errno;
 }
 
-/* "security." attributes need capabilities that the caller has not, and the
- * supervisor has. */
+/* Which names want a capability, the kernel knows; the supervisor has none of
+ * those (start.c). */
 static int read_attribute(const struct seccomp_notif *n, char *name,
                           size_t size)
 {
     int err = sup_caller_string((pid_t)n->pid, n->data.args[1], name, size);
 
-    if (err != 0)
-        return err == ENAMETOOLONG ? ERANGE : EFAULT;
-    return strncmp(name, "user.", 5) == 0 ||
-                   strncmp(name, "system.posix_acl_", 17) == 0
-               ? 0
-               : EPERM;
+    if (err == 0)
+        return 0;
+    return err == ENAMETOOLONG ? ERANGE : EFAULT;
 }
 
 static int do_setxattr(const struct seccomp_notif *n, const struct held *h)
@@ -274,21 +271,20 @@ static bool on_own_mount(struct sup *s, int fd)
     return false;
 }
 
-/* The real path in the sandbox of what fd is, or "" when it has none. */
-static void locate(struct sup *s, int fd, char *out, size_t size)
+/* The real path in the sandbox of what fd is, or "" when it has none.  False:
+ * it cannot be known now. */
+static bool locate(struct sup *s, int fd, char *out, size_t size)
 {
-    SRT_AUTO_FD int there = -1;
     struct stat a;
     struct stat b;
+    int err = sup_real_path(s, fd, out, size);
 
-    if (sup_real_path(s, fd, out, size) != 0 || fstat(fd, &a) != 0) {
+    if (err == 0 && (fstat(fd, &a) != 0 ||
+                     fstatat(AT_FDCWD, out, &b, AT_SYMLINK_NOFOLLOW) != 0))
+        err = errno;
+    if (err != 0 || a.st_dev != b.st_dev || a.st_ino != b.st_ino)
         out[0] = '\0';
-        return;
-    }
-    there = open(out, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    if (there < 0 || fstat(there, &b) != 0 || a.st_dev != b.st_dev ||
-        a.st_ino != b.st_ino)
-        out[0] = '\0';
+    return !srt_fd_is_lack(err);
 }
 
 /* A device that was handed in is the host's node, not the sandbox's. */
@@ -306,7 +302,10 @@ static struct policy_decision judge(struct sup *s, int fd, char *path,
 {
     struct stat st;
 
-    locate(s, fd, path, size);
+    if (!locate(s, fd, path, size))
+        return (struct policy_decision){POLICY_DENY, "/filesystem/allowWrite",
+                                        "srt cannot tell where it is now",
+                                        POLICY_BY_OTHER};
     if (path[0] != '\0')
         return policy_decide_write(s->image, path);
     if (fstat(fd, &st) != 0 || ((S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) &&
@@ -329,11 +328,11 @@ void sup_descriptor_call(struct sup *s, const struct seccomp_notif *n,
     bool foreign;
 
     if (mine < 0) {
-        sup_answer(s, n->id, errno == EPERM ? EACCES : EBADF, 0);
+        int err = srt_fd_is_lack(errno) ? errno : EBADF;
+
+        sup_answer(s, n->id, errno == EPERM ? EACCES : err, 0);
         return;
     }
-    if (!sup_valid(s, n->id))
-        return;
     /* fchmod(2) and its like, and utimensat(2) without a path. */
     if ((row->kind == FILES_DESCRIPTOR || n->data.args[1] == 0) &&
         (fcntl(mine, F_GETFL) & O_PATH) != 0) {

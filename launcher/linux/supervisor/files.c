@@ -248,6 +248,16 @@ static bool is_masked(struct sup *s, const struct seccomp_notif *n,
     return ret->decision.verdict == POLICY_DENY;
 }
 
+/* The kernel says why, in its own words; but where we could not look, a name
+ * may be denied that only its name protects. */
+static void go_on(struct sup *s, const struct seccomp_notif *n, int err)
+{
+    if (srt_fd_is_lack(err))
+        sup_answer(s, n->id, err, 0);
+    else
+        sup_continue(s, n->id);
+}
+
 /* A name that could not be resolved.  Most calls are left to the kernel, with
  * mounts and Landlock behind it; but plain masks do not report.  Changes of
  * mode, owner, times and attributes are never left: a path that becomes a
@@ -265,7 +275,7 @@ static void leave(struct sup *s, const struct seccomp_notif *n,
     else if (ours)
         sup_answer(s, n->id, err, 0);
     else
-        sup_continue(s, n->id);
+        go_on(s, n, err);
 }
 
 /* Read and resolve one name.  0; or an errno after which the call was already
@@ -316,6 +326,8 @@ static bool leads_to_own_stream(const struct subject *a)
     if (faccessat(a->at.parent, path, F_OK, 0) != 0)
         return false;
     fd = openat(a->at.parent, a->at.name, O_PATH | O_CLOEXEC);
+    if (fd < 0 && srt_fd_is_lack(errno))
+        return false;
     if (fd < 0 || fstat(fd, &st) != 0 || fstatfs(fd, &fs) != 0)
         return true; /* the kernel says why */
     if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) &&
@@ -350,15 +362,18 @@ static void call_open(struct sup *s, const struct seccomp_notif *n,
                   (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
     bool reads = (flags & WRITES) == 0;
     struct verdict v;
+    int err;
 
     if (take_name(s, n, row, false, follow ? SUP_FOLLOW_TO_MAGIC : SUP_NOFOLLOW,
                   &link) != 0)
         return;
     memcpy(a.requested, link.requested, sizeof(a.requested));
-    if (is_own_stream(&link) ||
-        resolve(s, n, arg_dirfd(n, row->dirfd),
-                follow ? SUP_FOLLOW : SUP_NOFOLLOW, &a) != 0) {
-        sup_continue(s, n->id);
+    err = is_own_stream(&link)
+              ? ENOENT
+              : resolve(s, n, arg_dirfd(n, row->dirfd),
+                        follow ? SUP_FOLLOW : SUP_NOFOLLOW, &a);
+    if (err != 0) {
+        go_on(s, n, err);
         return;
     }
     v = judge(s, row, a.full, reads);
@@ -389,9 +404,17 @@ static void call_at_flags(struct sup *s, const struct seccomp_notif *n,
                           const struct files_row *row)
 {
     int flags = arg_int(n, row->flags);
+    bool fd_alone = n->data.nr == SYS_utimensat &&
+                    n->data.args[row->path] == 0 &&
+                    arg_dirfd(n, row->dirfd) != AT_FDCWD;
     char first = 'x';
 
-    if (n->data.args[row->path] == 0) { /* utimensat(fd, NULL, ...) */
+    if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) != 0 ||
+        (fd_alone && flags != 0)) {
+        sup_answer(s, n->id, EINVAL, 0);
+        return;
+    }
+    if (fd_alone) { /* utimensat(fd, NULL, ...), as futimens(3) has it */
         sup_descriptor_call(s, n, row, arg_int(n, row->dirfd));
         return;
     }
@@ -444,6 +467,7 @@ static void call_bind(struct sup *s, const struct seccomp_notif *n,
     struct sockaddr_un addr = {0};
     size_t len = n->data.args[2] & 0xffffffffu;
     struct verdict v;
+    int err;
 
     if (len > sizeof(addr))
         len = sizeof(addr);
@@ -457,8 +481,9 @@ static void call_bind(struct sup *s, const struct seccomp_notif *n,
     }
     memcpy(a.requested, addr.sun_path, sizeof(addr.sun_path));
     a.requested[sizeof(addr.sun_path)] = '\0';
-    if (resolve(s, n, AT_FDCWD, SUP_NOFOLLOW, &a) != 0) {
-        sup_continue(s, n->id);
+    err = resolve(s, n, AT_FDCWD, SUP_NOFOLLOW, &a);
+    if (err != 0) {
+        go_on(s, n, err);
         return;
     }
     v = judge(s, row, a.full, false);

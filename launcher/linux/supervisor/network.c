@@ -9,14 +9,10 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
-#include <net/if.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "launcher/linux/ports.h"
 #include "launcher/linux/supervisor/supervisor.h"
 #include "vendor/compat.h"
@@ -112,6 +108,18 @@ static void add_any_route(const struct sup_config *c, int fd, int family,
         sup_fail(c, "the sandbox's network: route", NULL, err);
 }
 
+bool sup_network_is_own(const union channel_addr *a)
+{
+    uint8_t own[16];
+
+    if (a->sa.sa_family == AF_INET)
+        return inet_pton(AF_INET, OWN_V4, own) == 1 &&
+               memcmp(&a->v4.sin_addr, own, 4) == 0;
+    return a->sa.sa_family == AF_INET6 &&
+           inet_pton(AF_INET6, OWN_V6, own) == 1 &&
+           memcmp(&a->v6.sin6_addr, own, 16) == 0;
+}
+
 static void make_family(const struct sup_config *c, int fd, int family)
 {
     uint8_t own[16];
@@ -121,22 +129,6 @@ static void make_family(const struct sup_config *c, int fd, int family)
         sup_fail(c, "the sandbox's network: own address", NULL, EINVAL);
     add_own_address(c, fd, family, own, len);
     add_any_route(c, fd, family, own, len);
-}
-
-/* bwrap brings lo up after it named its child; a route before that is
- * ENETDOWN.  At most five seconds. */
-static void await_loopback(const struct sup_config *c)
-{
-    SRT_AUTO_FD int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    uint64_t until = srt_clock_ms() + 5000;
-    struct ifreq r = {.ifr_name = "lo"};
-
-    while (fd < 0 || ioctl(fd, SIOCGIFFLAGS, &r) != 0 ||
-           (r.ifr_flags & IFF_UP) == 0) {
-        if (fd < 0 || srt_clock_ms() > until)
-            sup_fail(c, "the sandbox's loopback does not come up", NULL, 0);
-        (void)usleep(50);
-    }
 }
 
 static int open_socket(const struct sup_config *c, int family, int type,
@@ -224,7 +216,6 @@ void sup_network_make(struct sup *s)
 
     if (fd < 0)
         sup_fail(c, "the sandbox's network: netlink", NULL, errno);
-    await_loopback(c);
     /* Without a supervisor that serves there is no routing: loopback only. */
     if (c->listener) {
         make_family(c, fd, AF_INET);

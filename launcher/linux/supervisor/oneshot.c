@@ -136,23 +136,30 @@ static struct oneshot *oneshot_for(struct sup *s, const union channel_addr *to)
 
 /* ---- meeting ---- */
 
-int sup_oneshot_connect(struct sup *s, struct connect_state *c)
+int sup_oneshot_connect(struct sup *s, struct sup_slot *slot)
 {
+    struct connect_state *c = slot->state;
     union connect_address address = c->given;
+    const socklen_t len = c->given_len;
+    const uint64_t generation = slot->generation;
+    SRT_AUTO_FD int socket = srt_fd_dup_above(c->socket, 3);
     const int off = 0;
     int err;
 
+    if (socket < 0)
+        return errno;
     c->oneshot = oneshot_for(s, &c->meant);
     if (c->oneshot == NULL)
         return errno == EADDRNOTAVAIL ? ENETUNREACH : errno;
     address.v4.sin_port = c->oneshot->port;
     /* It would connect with the first write, when we no longer look. */
-    (void)setsockopt(c->socket, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &off,
+    (void)setsockopt(socket, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &off,
                      sizeof(off));
-    err = sup_sockets_connect_now(c->socket, &address, c->given_len);
+    err = sup_sockets_connect_now(socket, &address, len);
     if (err == 0 || err == EINPROGRESS)
         return 0;
-    sup_oneshot_leave(c);
+    if (sup_slot_is(slot, generation))
+        sup_oneshot_leave(c);
     return err;
 }
 

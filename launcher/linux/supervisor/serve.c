@@ -11,17 +11,18 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/macros.h"
 #include "launcher/linux/crew.h"
 #include "launcher/linux/filter.h"
 #include "launcher/linux/init_config.h"
+#include "launcher/linux/queue.h"
 #include "launcher/linux/supervisor/supervisor.h"
 
-enum { TICK_MS = 20, STACK_BYTES = 512 << 10 };
+enum { TICK_MS = 20, STACK_BYTES = 512 << 10, LAST_FLUSHES = 50 };
 
 /* The crew, and what its leader waits for. */
 static struct {
@@ -48,14 +49,50 @@ void sup_return(void)
 static struct sup_slot slots[SUP_SLOTS_MAX];
 static uint32_t slots_used; /* slots below were used at some time */
 static uint64_t generations;
-static uint32_t connects; /* slots of kind SUP_SLOT_CONNECT */
+static uint32_t connects;     /* slots of kind SUP_SLOT_CONNECT */
+static uint32_t connects_max; /* what descriptors and other calls leave */
+static struct queue to_launcher;
+
+/* A connect has the caller's socket, and a Unix path or a listener of ours;
+ * crew, callers' paths and what is accepted need some, too. */
+static void limit_connects(void)
+{
+    enum { EACH = 2, RESERVE = 128 };
+    struct rlimit r = {0};
+
+    (void)getrlimit(RLIMIT_NOFILE, &r);
+    connects_max = SUP_SLOTS_MAX - SUP_SLOTS_REFUSED;
+    if (r.rlim_cur < RESERVE + (rlim_t)EACH * connects_max)
+        connects_max = r.rlim_cur > RESERVE + EACH
+                           ? (uint32_t)((r.rlim_cur - RESERVE) / EACH)
+                           : 1;
+}
+
+static void warn_once(struct sup *s, bool *warned, const char *text)
+{
+    static struct channel_msg m;
+
+    if (*warned)
+        return;
+    *warned = true;
+    channel_msg_init(&m, CHANNEL_WARNING, 0, 0);
+    (void)channel_msg_add(&m, text);
+    sup_send(s, &m, NULL, 0);
+}
 
 struct sup_slot *sup_slot_new(struct sup *s, enum sup_slot_kind kind,
                               uint64_t id, pid_t tid)
 {
+    static bool warned;
     uint32_t i = 0;
 
-    (void)s;
+    if (kind == SUP_SLOT_CONNECT &&
+        connects + to_launcher.nfds >= connects_max) {
+        warn_once(s, &warned,
+                  "too many connects wait at once: more are "
+                  "answered EAGAIN");
+        return NULL;
+    }
     while (i < slots_used && slots[i].kind != SUP_SLOT_FREE)
         i++;
     if (i == SUP_SLOTS_MAX)
@@ -96,60 +133,30 @@ uint32_t sup_slot_count(void)
 
 /* ---- to the launcher ---- */
 
-struct queued {
-    struct queued *next;
-    int fds[SRT_FD_PASS_MAX]; /* owned duplicates */
-    size_t nfds;
-    struct channel_msg m; /* allocated only as far as it is used */
-};
-
-static struct queued *queue_head;
-static struct queued **queue_tail = &queue_head;
-
-static void enqueue(const struct channel_msg *m, const int *fds, size_t nfds)
+/* A message that can neither be sent nor wait ends the run, which would wait
+ * for it. */
+static _Noreturn void lose_launcher(const struct sup *s, int err)
 {
-    size_t len = offsetof(struct channel_msg, bytes) + m->text_len;
-    struct queued *q = srt_xcalloc(1, offsetof(struct queued, m) + len);
-
-    memcpy(&q->m, m, len);
-    for (size_t i = 0; i < nfds; i++)
-        q->fds[i] = srt_fd_dup_above(fds[i], 3);
-    q->nfds = nfds;
-    *queue_tail = q;
-    queue_tail = &q->next;
+    if (err == EPIPE || err == ECONNRESET)
+        _exit(0); /* it is gone */
+    sup_fail(s->config, "a message of the supervisor", NULL, err);
 }
 
 static void flush_queue(struct sup *s)
 {
-    while (queue_head != NULL) {
-        struct queued *q = queue_head;
-        int err = channel_send(s->channel, &q->m, q->fds, q->nfds,
-                               MSG_DONTWAIT);
+    int err = queue_flush(&to_launcher, s->channel);
 
-        if (err == EAGAIN)
-            return;
-        if (err != 0)
-            _exit(0); /* the launcher is gone */
-        queue_head = q->next;
-        if (queue_head == NULL)
-            queue_tail = &queue_head;
-        for (size_t i = 0; i < q->nfds; i++)
-            srt_fd_close(&q->fds[i]);
-        free(q);
-    }
+    if (err != 0)
+        lose_launcher(s, err);
 }
 
 void sup_send(struct sup *s, const struct channel_msg *m, const int *fds,
               size_t nfds)
 {
-    int err = queue_head != NULL
-                  ? EAGAIN
-                  : channel_send(s->channel, m, fds, nfds, MSG_DONTWAIT);
+    int err = queue_send(&to_launcher, s->channel, m, fds, nfds);
 
-    if (err == EAGAIN)
-        enqueue(m, fds, nfds);
-    else if (err != 0)
-        _exit(0);
+    if (err != 0)
+        lose_launcher(s, err);
 }
 
 /* ---- to the caller ---- */
@@ -182,11 +189,15 @@ bool sup_valid(struct sup *s, uint64_t id)
 void sup_refuse(struct sup *s, const struct seccomp_notif *n,
                 struct channel_msg *m, const struct policy_decision *d)
 {
+    static bool warned;
     struct sup_slot *slot = sup_slot_new(s, SUP_SLOT_REFUSED, n->id,
                                          (pid_t)n->pid);
 
     if (slot == NULL) {
-        sup_answer(s, n->id, EAGAIN, 0);
+        warn_once(s, &warned,
+                  "too many refused calls wait at once: some are "
+                  "refused without an event");
+        sup_answer(s, n->id, m->error, 0);
         return;
     }
     channel_msg_skip_to(m, CHANNEL_RULE);
@@ -282,7 +293,12 @@ static void on_channel(struct sup *s)
     /* The run is over, or the launcher gone (PDEATHSIG is on its way).  Why
      * nothing ran may be on the way, too. */
     on_init(s);
-    flush_queue(s);
+    for (int i = 0; i < LAST_FLUSHES && to_launcher.head != NULL; i++) {
+        struct pollfd p = {.fd = s->channel, .events = POLLOUT};
+
+        (void)poll(&p, 1, QUEUE_AGAIN_MS);
+        flush_queue(s);
+    }
     _exit(0);
 }
 
@@ -292,12 +308,13 @@ static void serve_round(void *ctx)
     struct pollfd p[] = {
         {.fd = serving.listener, .events = POLLIN},
         {.fd = s->channel,
-         .events = (short)(POLLIN | (queue_head != NULL ? POLLOUT : 0))},
+         .events = (short)(POLLIN | (to_launcher.full ? POLLOUT : 0))},
         {.fd = serving.init, .events = POLLIN},
         {.fd = serving.wake, .events = POLLIN},
         {.fd = s->oneshots, .events = POLLIN},
     };
-    const int wait_ms = connects > 0 ? TICK_MS : -1;
+    const bool again = to_launcher.head != NULL && !to_launcher.full;
+    const int wait_ms = connects > 0 || again ? TICK_MS : -1;
     uint64_t count;
     int n;
 
@@ -308,10 +325,10 @@ static void serve_round(void *ctx)
         _exit(125);
     if (p[3].revents != 0)
         (void)!read(serving.wake, &count, sizeof(count));
-    if (p[1].revents != 0) {
+    if (p[1].revents != 0 || again)
         flush_queue(s);
+    if (p[1].revents != 0)
         on_channel(s);
-    }
     if (p[2].revents != 0)
         on_init(s);
     if (p[4].revents != 0)
@@ -338,6 +355,7 @@ _Noreturn void sup_serve(struct sup *s)
     s->oneshots = epoll_create1(EPOLL_CLOEXEC);
     if (serving.wake < 0 || s->oneshots < 0)
         sup_fail(s->config, "what the supervisor waits on", NULL, errno);
+    limit_connects();
     crew_init(&serving.crew, serve_round, s, STACK_BYTES);
     crew_run(&serving.crew);
     _exit(125);

@@ -35,13 +35,9 @@
 # define IPV6_FREEBIND 78 /* Linux 4.15 */
 #endif
 
-enum {
-    PARKED_MS = 40, /* shorter waits are not worth a restart */
-    LOOKS = 48,     /* a tick: each reads a file of /proc, and others wait */
-    FORGET_MS = 300000, /* an interrupted call that does not come back */
-    MEET_MS = 5000,     /* own listener, own namespace: it is immediate, if
-                           the caller does not hinder it */
-};
+/* Own listener, own namespace: it is immediate, if the caller does not hinder
+ * it. */
+enum { MEET_MS = 5000 };
 
 static int int_option(int fd, int level, int name)
 {
@@ -91,10 +87,12 @@ static bool is_inside(const union channel_addr *meant)
 {
     if (ntohs(meant->v4.sin_port) == PORTS_DNS)
         return true; /* the port stands at the same place in both */
+    if (sup_network_is_own(meant))
+        return true;
     if (meant->sa.sa_family == AF_INET) {
         uint32_t a = ntohl(meant->v4.sin_addr.s_addr);
 
-        return a >> 24 == 127 || a == INADDR_ANY || a == 0x0affff01;
+        return a >> 24 == 127 || a == INADDR_ANY;
     }
     return IN6_IS_ADDR_LOOPBACK(&meant->v6.sin6_addr) ||
            IN6_IS_ADDR_UNSPECIFIED(&meant->v6.sin6_addr);
@@ -163,21 +161,26 @@ static void tell(struct sup *s, const struct sup_slot *slot,
 
 /* ---- connecting on the taken socket ---- */
 
+/* The flag is that of the open file description, and its program can take it
+ * away again between these calls: then connect(2) waits.  So this is a step
+ * that may hang. */
 int sup_sockets_connect_now(int fd, const void *address, socklen_t len)
 {
     int flags = fcntl(fd, F_GETFL);
     int err;
 
+    sup_leave();
     (void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
     err = connect(fd, address, len) == 0 ? 0 : errno;
     (void)fcntl(fd, F_SETFL, flags);
+    sup_return();
     return err;
 }
 
 /* How a connect that is in progress stands: EINPROGRESS, or its end.  Asking
  * again is what makes the socket a connected one (EISCONN from then on) or a
  * fresh one, as after a blocking connect(2). */
-static int progress_of(int fd, const void *address, socklen_t len)
+int sup_sockets_progress(int fd, const void *address, socklen_t len)
 {
     int err = sup_sockets_connect_now(fd, address, len);
 
@@ -192,7 +195,7 @@ static void connect_inside(struct sup *s, const struct seccomp_notif *n,
     int err = sup_sockets_connect_now(*socket, given, len);
 
     if (err == EINPROGRESS && waits)
-        err = progress_of(*socket, given, len);
+        err = sup_sockets_progress(*socket, given, len);
     if (err == EINPROGRESS && waits)
         sup_sockets_wait_local(s, n, *socket, -1, given, len);
     else
@@ -222,8 +225,7 @@ void sup_sockets_wait_local(struct sup *s, const struct seccomp_notif *n,
 
 /* ---- the dial's end ---- */
 
-/* Forget the connect, and the dial unless the socket goes on without us. */
-static void drop(struct sup *s, struct sup_slot *slot)
+void sup_sockets_drop(struct sup *s, struct sup_slot *slot)
 {
     const struct connect_state *c = slot->state;
 
@@ -235,27 +237,37 @@ static void drop(struct sup *s, struct sup_slot *slot)
 /* Answer the caller, which is there, and forget the connect. */
 static void end(struct sup *s, struct sup_slot *slot, int err)
 {
-    const struct connect_state *c = slot->state;
+    struct connect_state *c = slot->state;
+    const union connect_address given = c->given;
+    const socklen_t len = c->given_len;
+    const uint64_t id = slot->id;
+    SRT_AUTO_FD int connected = err == 0 && !c->nonblocking
+                                    ? srt_fd_take(&c->socket)
+                                    : -1;
 
-    if (err == 0 && !c->nonblocking)
-        (void)progress_of(c->socket, &c->given, c->given_len);
-    sup_answer(s, slot->id, err, 0);
-    drop(s, slot);
+    sup_sockets_drop(s, slot);
+    if (connected >= 0)
+        (void)sup_sockets_progress(connected, &given, len);
+    sup_answer(s, id, err, 0);
 }
 
 /* Begin to connect the caller's socket; its end comes to sup_sockets_met(). */
-static void meet(struct sup *s, struct sup_slot *slot)
+void sup_sockets_meet(struct sup *s, struct sup_slot *slot)
 {
     struct connect_state *c = slot->state;
-    int err = sup_oneshot_connect(s, c);
+    const uint64_t generation = slot->generation;
+    int err;
 
     c->meet_ms = srt_clock_ms() + MEET_MS;
-    if (err == 0)
+    err = sup_oneshot_connect(s, slot);
+    if (!sup_slot_is(slot, generation))
+        return; /* given up, or met, meanwhile */
+    if (err == 0 && c->oneshot != NULL)
         sup_oneshot_accept(s, c->oneshot);
-    else if (slot->id != 0)
+    else if (err != 0 && slot->id != 0)
         end(s, slot, err);
-    else
-        drop(s, slot);
+    else if (err != 0)
+        sup_sockets_drop(s, slot);
 }
 
 /* Go on when both are there, the caller and the result of the dial. */
@@ -266,7 +278,7 @@ static void settle(struct sup *s, struct sup_slot *slot)
     if (slot->id == 0 || !c->has_result || c->oneshot != NULL)
         return;
     if (c->result == 0 && !c->met)
-        meet(s, slot);
+        sup_sockets_meet(s, slot);
     else
         end(s, slot, c->result);
 }
@@ -281,7 +293,7 @@ void sup_sockets_met(struct sup *s, struct sup_slot *slot, int accepted)
     if (slot->id == 0)
         srt_fd_close(&c->socket); /* it is the caller's alone to close */
     if (c->alone)
-        drop(s, slot);
+        sup_sockets_drop(s, slot);
     else
         settle(s, slot);
 }
@@ -320,7 +332,7 @@ static struct sup_slot *interrupted(struct sup *s,
         if (c->cookie == cookie && found == NULL)
             found = slot;
         else
-            drop(s, slot);
+            sup_sockets_drop(s, slot);
     }
     return found;
 }
@@ -348,7 +360,7 @@ static void connect_other(struct sup *s, const struct seccomp_notif *n,
     struct sup_slot *slot = interrupted(s, n, socket);
 
     if (slot != NULL)
-        drop(s, slot);
+        sup_sockets_drop(s, slot);
     sup_answer(s, n->id, sup_sockets_connect_now(socket, address, len), 0);
 }
 
@@ -436,12 +448,10 @@ void sup_sockets_call(struct sup *s, const struct seccomp_notif *n)
     fd = sup_caller_fd((pid_t)n->pid, (int)n->data.args[0]);
     if (err != 0 || fd < 0) {
         if (fd < 0)
-            err = errno == EPERM ? EPERM : EBADF;
+            err = errno == EPERM || srt_fd_is_lack(errno) ? errno : EBADF;
         sup_answer(s, n->id, err == EPERM ? EACCES : err, 0);
         return;
     }
-    if (!sup_valid(s, n->id))
-        return;
     switch (int_option(fd, SOL_SOCKET, SO_DOMAIN)) {
     case AF_UNIX:
         sup_unix_connect(s, n, fd, &address, (socklen_t)len);
@@ -454,119 +464,8 @@ void sup_sockets_call(struct sup *s, const struct seccomp_notif *n)
         sup_answer(s, n->id, ENOTSOCK, 0);
         break;
     default:
-        sup_answer(s, n->id,
-                   connect(fd, (struct sockaddr *)&address, (socklen_t)len) == 0
-                       ? 0
-                       : errno,
-                   0);
+        err = sup_sockets_connect_now(fd, &address, (socklen_t)len);
+        sup_answer(s, n->id, err, 0);
         break;
-    }
-}
-
-/* ---- while callers wait ---- */
-
-/* Is the local connect done?  EAGAIN: not yet. */
-static int local_result(struct sup *s, struct connect_state *c)
-{
-    int err;
-
-    if (c->retry >= 0)
-        return sup_unix_retry(s, c);
-    if (c->given.sa.sa_family != AF_INET && c->given.sa.sa_family != AF_INET6)
-        return sup_sockets_connect_now(c->socket, &c->given, c->given_len);
-    err = progress_of(c->socket, &c->given, c->given_len);
-    return err == EINPROGRESS ? EAGAIN : err;
-}
-
-static void give_up(struct sup *s, struct sup_slot *slot, int err)
-{
-    if (slot->id != 0 && err != 0)
-        sup_answer(s, slot->id, err, 0);
-    drop(s, slot);
-}
-
-/* What costs next to nothing.  Returns false when nothing is left to wait
- * for. */
-static bool look_at(struct sup *s, struct sup_slot *slot, uint64_t now)
-{
-    const struct connect_state *c = slot->state;
-
-    if (c->oneshot != NULL && now >= c->meet_ms) {
-        give_up(s, slot, ETIMEDOUT);
-        return false;
-    }
-    if (slot->id == 0) {
-        if (now - c->since_ms > FORGET_MS)
-            give_up(s, slot, 0);
-        return false;
-    }
-    if (c->until_ms != 0 && now >= c->until_ms) {
-        give_up(s, slot, EINPROGRESS); /* as socket(7) says of SO_SNDTIMEO */
-        return false;
-    }
-    return true;
-}
-
-/* Is the caller still there, and a local connect still full?  (The kernel looks
- * through all notifications for each that is asked for.) */
-static bool look_again(struct sup *s, struct sup_slot *slot)
-{
-    struct connect_state *c = slot->state;
-    int err;
-
-    if (!sup_valid(s, slot->id)) {
-        give_up(s, slot, 0);
-        return false;
-    }
-    err = c->local ? local_result(s, c) : EAGAIN;
-    if (err == EAGAIN)
-        return true;
-    sup_answer(s, slot->id, err, 0);
-    free_state(s, slot);
-    return false;
-}
-
-/* End the wait of a caller that has a signal to handle.  The connect goes on
- * without it: the socket is connected now, as a non-blocking one is, since the
- * program may wait for it in poll(2) after EINTR. */
-static void look_for_signal(struct sup *s, struct sup_slot *slot)
-{
-    struct connect_state *c = slot->state;
-    int err = sup_park_signal(s, slot->tid, c->until_ms != 0);
-    uint64_t id = slot->id;
-
-    if (err == 0)
-        return;
-    slot->id = 0;
-    c->alone = err == EINTR; /* no restart will come */
-    if (c->local || (c->met && c->alone))
-        drop(s, slot);
-    else if (!c->met)
-        meet(s, slot);
-    sup_answer(s, id, err, 0);
-}
-
-/* All slots cheaply, and as many as a tick has time for in turn: a program may
- * park as many connects as it likes, and makes only those wait longer. */
-void sup_sockets_tick(struct sup *s)
-{
-    static uint32_t first; /* who has not been looked at for the longest */
-    const uint32_t n = sup_slot_count();
-    const uint64_t now = srt_clock_ms();
-    unsigned looks = 0;
-
-    for (uint32_t i = 0, from = first; i < n; i++) {
-        struct sup_slot *slot = sup_slot_at((from + i) % n);
-        const struct connect_state *c = slot != NULL ? slot->state : NULL;
-
-        /* Slots go away while we look. */
-        if (slot == NULL || slot->kind != SUP_SLOT_CONNECT ||
-            !look_at(s, slot, now) || looks == LOOKS)
-            continue;
-        looks++;
-        first = (from + i + 1) % n;
-        if (look_again(s, slot) && c->oneshot == NULL &&
-            now - c->since_ms >= PARKED_MS)
-            look_for_signal(s, slot);
     }
 }

@@ -3,8 +3,8 @@
  * lost its capabilities now and then, because joining a user namespace and
  * execve(2) race with the namespace's first mapping.
  *
- * Order: user and net namespace (ids are right only after bwrap wrote the
- * maps, which it has when it brings lo up), the network, srt-init's hello, the
+ * Order: srt-init's hello, which says who it is (bwrap has made everything by
+ * then: ids are right, lo is up), user and net namespace, the network, the
  * mount namespace, the plan, the listener, fewer capabilities, go.
  */
 #include <errno.h>
@@ -43,11 +43,11 @@ _Noreturn void sup_fail(const struct sup_config *c, const char *what,
     _exit(125);
 }
 
-/* Keep our three descriptors, point 0-2 at /dev/null: holding the command's
+/* Keep our two descriptors, point 0-2 at /dev/null: holding the command's
  * output would delay its reader's end of file. */
 static void keep_only(struct sup_config *c)
 {
-    int *const mine[] = {&c->launcher, &c->init, &c->info};
+    int *const mine[] = {&c->launcher, &c->init};
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     int top = 2;
 
@@ -64,31 +64,9 @@ static void keep_only(struct sup_config *c)
         if (low > top)
             top = low;
     }
-    (void)syscall(SYS_close_range, 3u, 99u, 0);
-    (void)syscall(SYS_close_range, (unsigned)top + 1, ~0u, 0);
-}
-
-/* bwrap's {"child-pid": N, ...}, which comes in several writes. */
-static pid_t read_child_pid(const struct sup_config *c)
-{
-    char text[1024] = "";
-    size_t len = 0;
-    const char *at;
-
-    while (len + 1 < sizeof(text) && strchr(text, '}') == NULL) {
-        ssize_t n = read(c->info, text + len, sizeof(text) - 1 - len);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            _exit(125); /* bwrap ended; its own words say why */
-        len += (size_t)n;
-        text[len] = '\0';
-    }
-    at = strstr(text, "\"child-pid\":");
-    if (at == NULL)
-        sup_fail(c, "bwrap's --info-fd names no child", NULL, 0);
-    return (pid_t)strtol(at + 12, NULL, 10);
+    if (syscall(SYS_close_range, 3u, 99u, 0) != 0 ||
+        syscall(SYS_close_range, (unsigned)top + 1, ~0u, 0) != 0)
+        sup_fail(c, "close_range", NULL, errno);
 }
 
 static int open_namespace(const struct sup_config *c, int proc, pid_t pid,
@@ -131,13 +109,47 @@ static void send_descriptors(const struct sup_config *c, enum channel_type type,
         _exit(125);
 }
 
-/* srt-init's next byte; its failures are passed on. */
-static void await_init(const struct sup_config *c, char want, int *ret_fd)
+/* A message of srt-init's: its length; who sent it and what came with it. */
+static ssize_t receive(const struct sup_config *c, void *buf, size_t size,
+                       pid_t *ret_sender, int *ret_fd)
+{
+    struct iovec io = {.iov_base = buf, .iov_len = size};
+
+    union {
+        char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    struct msghdr m = {.msg_iov = &io,
+                       .msg_iovlen = 1,
+                       .msg_control = control.bytes,
+                       .msg_controllen = sizeof(control.bytes)};
+    struct ucred sender;
+    ssize_t n;
+
+    do
+        n = recvmsg(c->init, &m, MSG_CMSG_CLOEXEC);
+    while (n < 0 && errno == EINTR);
+    for (struct cmsghdr *h = CMSG_FIRSTHDR(&m); n >= 0 && h != NULL;
+         h = CMSG_NXTHDR(&m, h)) {
+        if (h->cmsg_level != SOL_SOCKET)
+            continue;
+        if (h->cmsg_type == SCM_RIGHTS) {
+            memcpy(ret_fd, CMSG_DATA(h), sizeof(*ret_fd));
+        } else if (h->cmsg_type == SCM_CREDENTIALS) {
+            memcpy(&sender, CMSG_DATA(h), sizeof(sender));
+            *ret_sender = sender.pid;
+        }
+    }
+    return n;
+}
+
+/* srt-init's next byte; its failures are passed on.  Returns its host pid. */
+static pid_t await_init(const struct sup_config *c, char want, int *ret_fd)
 {
     struct init_failure f = {0};
-    int fds[SRT_FD_PASS_MAX];
-    size_t nfds;
-    ssize_t n = srt_fd_recv(c->init, &f, sizeof(f), fds, &nfds, 0);
+    pid_t sender = 0;
+    int fd = -1;
+    ssize_t n = receive(c, &f, sizeof(f), &sender, &fd);
 
     if (n == (ssize_t)sizeof(f) && f.tag == 'e') {
         f.what[sizeof(f.what) - 1] = '\0';
@@ -145,11 +157,28 @@ static void await_init(const struct sup_config *c, char want, int *ret_fd)
     }
     if (n != 1 || f.tag != want)
         _exit(125); /* bwrap or srt-init died; bwrap's words say why */
-    if (ret_fd != NULL) {
-        if (nfds != 1)
-            sup_fail(c, "srt-init sent no seccomp listener", NULL, 0);
-        *ret_fd = fds[0];
-    }
+    if (ret_fd != NULL && fd < 0)
+        sup_fail(c, "srt-init sent no seccomp listener", NULL, 0);
+    if (ret_fd != NULL)
+        *ret_fd = fd;
+    return sender;
+}
+
+/* Who made srt-init: the sandbox's pid 1. */
+static pid_t parent_of(const struct sup_config *c, int proc, pid_t pid)
+{
+    char path[64];
+    char text[1024] = "";
+    SRT_AUTO_FD int fd = -1;
+    const char *at = NULL;
+
+    (void)snprintf(path, sizeof(path), "%d/status", pid);
+    fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0)
+        at = strstr(text, "\nPPid:\t");
+    if (at == NULL)
+        sup_fail(c, "the sandbox's pid 1", NULL, errno);
+    return (pid_t)strtol(at + 7, NULL, 10);
 }
 
 static void tell_init(const struct sup_config *c, char byte)
@@ -210,6 +239,21 @@ static void drop_capabilities(const struct sup_config *c)
         sup_fail(c, "drop capabilities", NULL, errno);
 }
 
+/* Without it paths would be decided by mounts and Landlock alone, and nothing
+ * be connected: that is no level of its own. */
+static void try_callers(const struct sup *s)
+{
+    const char *what;
+    int err = sup_caller_try(s->command, &what);
+
+    if (err != 0)
+        sup_fail(s->config,
+                 "processes of the sandbox cannot be looked into (a "
+                 "container's seccomp profile, or yama.ptrace_scope 3); allow "
+                 "it, or run with --level preload",
+                 what, err);
+}
+
 static void reset_signals(void)
 {
     sigset_t none;
@@ -243,7 +287,6 @@ _Noreturn void sup_main(const struct sup_config *config)
     static struct sup s;
     static struct sup_config c;
     uint64_t sync = VND_SECCOMP_FD_SYNC_WAKE_UP;
-    pid_t child;
     int user;
 
     c = *config;
@@ -261,18 +304,20 @@ _Noreturn void sup_main(const struct sup_config *config)
     s.proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (s.proc < 0)
         sup_fail(&c, "open /proc", NULL, errno);
-    child = read_child_pid(&c);
-    s.init = child;
-    join_network(&c, s.proc, child, &user);
+    s.command = await_init(&c, 'h', NULL);
+    s.init = parent_of(&c, s.proc, s.command);
+    join_network(&c, s.proc, s.command, &user);
+    tie_to_launcher(&c); /* setns(2) cleared the death signal */
     sup_network_make(&s);
-    await_init(&c, 'h', NULL);
-    make_mounts(&c, s.proc, child, user);
+    make_mounts(&c, s.proc, s.command, user);
     if (fchdir(s.proc) != 0) /* unix connects go through self/fd/N */
         sup_fail(&c, "chdir /proc", NULL, errno);
-    tie_to_launcher(&c); /* setns(2) cleared the death signal */
     tell_init(&c, 'm');
-    await_init(&c, c.listener ? 'l' : 'n', c.listener ? &s.listener : NULL);
+    (void)await_init(&c, c.listener ? 'l' : 'n',
+                     c.listener ? &s.listener : NULL);
     drop_capabilities(&c);
+    if (c.listener)
+        try_callers(&s);
     if (s.listener >= 0)
         (void)ioctl(s.listener, VND_SECCOMP_NOTIF_SET_FLAGS, sync);
     tell_ready(&s);

@@ -24,7 +24,6 @@ struct sup_config {
     const struct plan *plan;
     int launcher;       /* channel socket */
     int init;           /* socket to srt-init */
-    int info;           /* bwrap's --info-fd, reading end */
     pid_t launcher_pid; /* its death is ours */
     bool listener;      /* false at level preload */
     bool fuse;          /* masks that report are wanted */
@@ -53,6 +52,8 @@ void sup_mounts_make(const struct sup_config *c, int proc, int fuse);
 /* network.c: the address, routes and listeners of the sandbox's network
  * namespace, sent as CHANNEL_SOCKETS; keeps what routing needs in *s. */
 void sup_network_make(struct sup *s);
+/* Is it an address that sup_network_make() gave the sandbox? */
+bool sup_network_is_own(const union channel_addr *a);
 
 /* serve.c: answer notifications until the sandbox is gone. */
 _Noreturn void sup_serve(struct sup *s);
@@ -69,6 +70,7 @@ struct sup {
     int channel;  /* socket to the launcher */
     uint64_t netns_cookie; /* SO_NETNS_COOKIE of the sandbox's namespace */
     pid_t init;            /* host pid of the sandbox's pid 1 */
+    pid_t command;         /* and of srt-init, which becomes the command */
     int diag;              /* NETLINK_SOCK_DIAG of the sandbox's namespace */
     int oneshots;          /* epoll: the listeners of oneshot.c */
 };
@@ -76,8 +78,11 @@ struct sup {
 /* A notified call that waits for the launcher. */
 enum sup_slot_kind { SUP_SLOT_FREE, SUP_SLOT_REFUSED, SUP_SLOT_CONNECT };
 
-/* Most calls that may wait at once; one more is answered EAGAIN. */
-#define SUP_SLOTS_MAX 4096
+/* Most calls that may wait at once, and how many places connects leave to the
+ * others.  One connect more is answered EAGAIN; one refused call more gets its
+ * refusal without an event.  Either is a warning, once. */
+#define SUP_SLOTS_MAX     4096
+#define SUP_SLOTS_REFUSED 1024
 
 struct sup_slot {
     enum sup_slot_kind kind;
@@ -87,6 +92,13 @@ struct sup_slot {
     pid_t tid;
     void *state; /* sockets.c: the connect at hand (owned by it) */
 };
+
+/* Which use of a slot it is, to find out after sup_return() whether it still
+ * is that. */
+static inline bool sup_slot_is(const struct sup_slot *slot, uint64_t generation)
+{
+    return slot->kind != SUP_SLOT_FREE && slot->generation == generation;
+}
 
 /* serve.c: slots, answers, the queue to the launcher. */
 struct sup_slot *sup_slot_new(struct sup *s, enum sup_slot_kind kind,
@@ -136,6 +148,9 @@ void sup_refuse(struct sup *s, const struct seccomp_notif *n,
 /* caller.c: the caller's memory, descriptors and paths, read once.  Memory and
  * paths are read between sup_leave() and sup_return(). */
 
+/* May memory and descriptors of the sandbox's processes be taken at all?  0, or
+ * the errno of the call *ret_what. */
+int sup_caller_try(pid_t tid, const char **ret_what);
 /* Copy len bytes at `address` of thread tid.  Returns 0, EFAULT, or EPERM when
  * the caller cannot be inspected. */
 int sup_caller_read(pid_t tid, uint64_t address, void *out, size_t len);

@@ -117,24 +117,12 @@ static bool bound_inside(const struct sup *s, const struct stat *st)
     return found;
 }
 
-static int connect_by_fd(int socket, int target)
+int sup_unix_connect_to(int socket, int target)
 {
     struct sockaddr_un u = {.sun_family = AF_UNIX};
-    int flags = fcntl(socket, F_GETFL);
-    int err;
 
     (void)snprintf(u.sun_path, sizeof(u.sun_path), "self/fd/%d", target);
-    (void)fcntl(socket, F_SETFL, flags | O_NONBLOCK);
-    err = connect(socket, (const struct sockaddr *)&u, sizeof(u)) == 0 ? 0
-                                                                       : errno;
-    (void)fcntl(socket, F_SETFL, flags);
-    return err;
-}
-
-int sup_unix_retry(struct sup *s, struct connect_state *c)
-{
-    (void)s;
-    return connect_by_fd(c->socket, c->retry);
+    return sup_sockets_connect_now(socket, &u, sizeof(u));
 }
 
 /* An abstract or unnamed address: the sandbox's own namespace has no others
@@ -143,11 +131,8 @@ static void connect_abstract(struct sup *s, const struct seccomp_notif *n,
                              int socket, const void *address, socklen_t len)
 {
     int flags = fcntl(socket, F_GETFL);
-    int err;
+    int err = sup_sockets_connect_now(socket, address, len);
 
-    (void)fcntl(socket, F_SETFL, flags | O_NONBLOCK);
-    err = connect(socket, address, len) == 0 ? 0 : errno;
-    (void)fcntl(socket, F_SETFL, flags);
     if (err == EAGAIN && (flags & O_NONBLOCK) == 0)
         sup_sockets_wait_local(s, n, socket, -1, address, len);
     else
@@ -183,7 +168,8 @@ static int open_target(const struct sup *s, pid_t tid, const char *path,
     int err = sup_caller_resolve(s, tid, AT_FDCWD, path, SUP_FOLLOW, &at);
 
     if (err == 0)
-        fd = openat(at.parent, at.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        fd = openat(at.parent, at.name[0] != '\0' ? at.name : ".",
+                    O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (err == 0 && (fd < 0 || fstat(fd, ret_st) != 0))
         err = errno;
     if (err == 0)
@@ -206,6 +192,10 @@ void sup_unix_connect(struct sup *s, const struct seccomp_notif *n, int socket,
     int err;
 
     memcpy(&u, address, len < sizeof(u) ? len : sizeof(u));
+    if (len > sizeof(u)) { /* unix_validate_addr() of the kernel */
+        sup_answer(s, n->id, EINVAL, 0);
+        return;
+    }
     if (u.sun_family != AF_UNIX ||
         len <= offsetof(struct sockaddr_un, sun_path) ||
         u.sun_path[0] == '\0') {
@@ -228,9 +218,7 @@ void sup_unix_connect(struct sup *s, const struct seccomp_notif *n, int socket,
         refuse(s, n, real, path, &d);
         return;
     }
-    sup_leave();
-    err = connect_by_fd(socket, target);
-    sup_return();
+    err = sup_unix_connect_to(socket, target);
     if (err == EAGAIN && (fcntl(socket, F_GETFL) & O_NONBLOCK) == 0)
         sup_sockets_wait_local(s, n, socket, srt_fd_take(&target), address,
                                len);

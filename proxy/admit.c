@@ -81,22 +81,19 @@ struct policy_decision proxy_admit_address(struct proxy *p,
     return d;
 }
 
-size_t proxy_admit_resolved(struct proxy *p, const char *host, uint16_t port,
-                            const struct policy_addr *list, size_t n,
-                            struct policy_addr kept[PROXY_MAX_ADDRESSES],
-                            struct policy_decision *ret_why)
+void proxy_admit_resolved(struct proxy *p, const char *host, uint16_t port,
+                          const struct policy_addr *list, size_t n,
+                          struct proxy_admitted *ret)
 {
-    size_t nkept = 0;
-
+    *ret = (struct proxy_admitted){.n = 0};
     for (size_t i = 0; i < n; i++) {
         struct policy_decision d = judge_lead(p, host, list[i], port);
 
         if (d.verdict == POLICY_ALLOW)
-            kept[nkept++] = list[i];
+            ret->list[ret->n++] = list[i];
         else
-            *ret_why = d;
+            ret->why = d;
     }
-    return nkept;
 }
 
 void proxy_admit_remember(struct proxy *p, const char *host,

@@ -413,8 +413,7 @@ static void test_own_address(void **state)
     const struct policy_addr own = {4, {192, 0, 2, 77}};
     const struct policy_addr other = {4, {192, 0, 2, 78}};
     const struct policy_addr list[] = {own, other};
-    struct policy_addr kept[PROXY_MAX_ADDRESSES];
-    struct policy_decision why = {.rule = NULL};
+    struct proxy_admitted kept;
     char text[POLICY_ADDR_TEXT_MAX];
     const char *host;
 
@@ -427,11 +426,10 @@ static void test_own_address(void **state)
     assert_int_equal(
         proxy_admit_address(bench.proxy, other, 22, text, &host).verdict,
         POLICY_ALLOW);
-    assert_int_equal(
-        proxy_admit_resolved(bench.proxy, "a.test", 22, list, 2, kept, &why),
-        1);
-    assert_true(policy_addr_equal(kept[0], other));
-    assert_string_equal(why.rule, "builtin:own-address");
+    proxy_admit_resolved(bench.proxy, "a.test", 22, list, 2, &kept);
+    assert_int_equal(kept.n, 1);
+    assert_true(policy_addr_equal(kept.list[0], other));
+    assert_string_equal(kept.why.rule, "builtin:own-address");
 }
 
 /* An exempted address, for its port alone, whoever asks. */
@@ -439,15 +437,13 @@ static void test_exemption_has_a_port(void **state)
 {
     const struct policy_addr loopback = {4, {127, 0, 0, 1}};
     const struct policy_addr list[] = {loopback};
-    struct policy_addr kept[PROXY_MAX_ADDRESSES];
-    struct policy_decision why;
+    struct proxy_admitted kept;
     char text[POLICY_ADDR_TEXT_MAX];
     const char *host;
 
     (void)state;
-    assert_int_equal(
-        proxy_admit_resolved(bench.proxy, "ok.test", 0, list, 1, kept, &why),
-        1);
+    proxy_admit_resolved(bench.proxy, "ok.test", 0, list, 1, &kept);
+    assert_int_equal(kept.n, 1);
     assert_true(proxy_names_add(bench.proxy->names, loopback, "ok.test"));
     assert_int_equal(proxy_admit_address(bench.proxy, loopback,
                                          bench.server_port, text, &host)

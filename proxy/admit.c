@@ -105,35 +105,29 @@ struct policy_decision proxy_admit_offline(const struct policy_image *image,
     if (a.family == 0) { /* it leads to one of two addresses */
         size_t n;
         const struct policy_addr *list = proxy_admit_localhost(AF_UNSPEC, &n);
-        struct policy_addr kept[PROXY_MAX_ADDRESSES];
         struct policy_decision d = proxy_admit_name(&p, name, port);
-        struct policy_decision why = d;
+        struct proxy_admitted leads;
 
-        if (d.verdict == POLICY_ALLOW &&
-            proxy_admit_resolved(&p, name, port, list, n, kept, &why) == 0)
-            return why;
-        return d;
+        proxy_admit_resolved(&p, name, port, list, n, &leads);
+        return d.verdict == POLICY_ALLOW && leads.n == 0 ? leads.why : d;
     }
     proxy_learn_own(&p);
     return proxy_admit_address(&p, a, port, text, &unused);
 }
 
-size_t proxy_admit_resolved(struct proxy *p, const char *host, uint16_t port,
-                            const struct policy_addr *list, size_t n,
-                            struct policy_addr kept[PROXY_MAX_ADDRESSES],
-                            struct policy_decision *ret_why)
+void proxy_admit_resolved(struct proxy *p, const char *host, uint16_t port,
+                          const struct policy_addr *list, size_t n,
+                          struct proxy_admitted *ret)
 {
-    size_t nkept = 0;
-
+    *ret = (struct proxy_admitted){.n = 0};
     for (size_t i = 0; i < n; i++) {
         struct policy_decision d = judge_lead(p, host, list[i], port);
 
         if (d.verdict == POLICY_ALLOW)
-            kept[nkept++] = list[i];
+            ret->list[ret->n++] = list[i];
         else
-            *ret_why = d;
+            ret->why = d;
     }
-    return nkept;
 }
 
 void proxy_admit_remember(struct proxy *p, const char *host,

@@ -246,13 +246,6 @@ static enum proxy_dnsmsg_rcode rcode_of(int status)
                                     : PROXY_DNSMSG_SERVFAIL;
 }
 
-/* The addresses that the name may lead to. */
-static size_t keep_admitted(struct query *x, const struct policy_addr *list,
-                            size_t n, struct policy_addr *kept)
-{
-    return proxy_admit_resolved(x->from->p, x->host, 0, list, n, kept, &x->why);
-}
-
 static void answer_addresses(struct query *x, const struct policy_addr *list,
                              size_t n, uint32_t ttl)
 {
@@ -278,16 +271,16 @@ static void on_other_family(void *ctx, int status,
                             uint32_t ttl)
 {
     struct query *x = ctx;
-    struct policy_addr kept[PROXY_MAX_ADDRESSES];
-    const struct policy_decision why = x->why;
+    struct proxy_admitted kept;
 
     (void)status;
     (void)ttl;
     if (x->from->fd >= 0) {
-        if (keep_admitted(x, list, n, kept) > 0)
+        proxy_admit_resolved(x->from->p, x->host, 0, list, n, &kept);
+        if (kept.n > 0)
             answer_addresses(x, NULL, 0, 0);
         else
-            refuse(x, x->host, x->led_to, &why);
+            refuse(x, x->host, x->led_to, &x->why);
     }
     end_query(x);
 }
@@ -296,16 +289,16 @@ static void on_addresses(void *ctx, int status, const struct policy_addr *list,
                          size_t n, uint32_t ttl)
 {
     struct query *x = ctx;
-    struct policy_addr kept[PROXY_MAX_ADDRESSES];
-    size_t nkept;
+    struct proxy_admitted kept;
 
     if (x->from->fd < 0) {
         end_query(x);
         return;
     }
-    nkept = keep_admitted(x, list, n, kept);
-    if (n > 0 && nkept == 0) {
+    proxy_admit_resolved(x->from->p, x->host, 0, list, n, &kept);
+    if (n > 0 && kept.n == 0) {
         x->led_to = list[0];
+        x->why = kept.why;
         proxy_resolve(x->from->p, x->host,
                       x->q.type == PROXY_DNSMSG_A ? AF_INET6 : AF_INET,
                       on_other_family, x);
@@ -314,7 +307,7 @@ static void on_addresses(void *ctx, int status, const struct policy_addr *list,
     if (rcode_of(status) != PROXY_DNSMSG_NOERROR)
         answer_code(x, rcode_of(status));
     else
-        answer_addresses(x, kept, nkept, ttl);
+        answer_addresses(x, kept.list, kept.n, ttl);
     end_query(x);
 }
 

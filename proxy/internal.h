@@ -78,13 +78,18 @@ enum proxy_asked proxy_admit_asked(const struct proxy *p, const char *asked,
 /* The sandbox's own loopback, never asked upstream: nothing to judge or
  * remember.  family AF_INET, AF_INET6, AF_UNSPEC. */
 const struct policy_addr *proxy_admit_localhost(int family, size_t *ret_n);
-/* Copy to `kept` those of `list` (n <= PROXY_MAX_ADDRESSES) that `host` may lead
- * to (port 0: at some port).  Returns how many; when one is not kept *ret_why
- * is its refusal, the last one's of several. */
-size_t proxy_admit_resolved(struct proxy *p, const char *host, uint16_t port,
-                            const struct policy_addr *list, size_t n,
-                            struct policy_addr kept[PROXY_MAX_ADDRESSES],
-                            struct policy_decision *ret_why);
+
+/* Of what a name leads to, what it may lead to. */
+struct proxy_admitted {
+    struct policy_addr list[PROXY_MAX_ADDRESSES];
+    size_t n;
+    struct policy_decision why; /* when one was left out: the last one's */
+};
+
+/* `n` of `list`, at most PROXY_MAX_ADDRESSES; port 0: at some port. */
+void proxy_admit_resolved(struct proxy *p, const char *host, uint16_t port,
+                          const struct policy_addr *list, size_t n,
+                          struct proxy_admitted *ret);
 /* What `host` led to stands for it from now on. */
 void proxy_admit_remember(struct proxy *p, const char *host,
                           const struct policy_addr *list, size_t n);

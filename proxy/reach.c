@@ -121,9 +121,7 @@ static void on_resolved(void *ctx, int status, const struct policy_addr *list,
                         size_t n, uint32_t ttl)
 {
     struct proxy_reach *r = ctx;
-    struct policy_addr kept[PROXY_MAX_ADDRESSES];
-    struct policy_decision why = {.rule = NULL};
-    size_t nkept;
+    struct proxy_admitted kept;
 
     (void)ttl;
     r->looking = false;
@@ -131,17 +129,17 @@ static void on_resolved(void *ctx, int status, const struct policy_addr *list,
         free(r);
         return;
     }
-    nkept = proxy_admit_resolved(r->p, r->host, r->port, list, n, kept, &why);
+    proxy_admit_resolved(r->p, r->host, r->port, list, n, &kept);
     if (status == ARES_ENOTFOUND || (status == 0 && n == 0))
         fail(r, PROXY_REACH_NO_NAME, 0);
     else if (status != 0)
         fail(r, PROXY_REACH_NO_ANSWER, 0);
-    else if (nkept == 0)
-        refuse(r, list[0], &why, r->host, true);
+    else if (kept.n == 0)
+        refuse(r, list[0], &kept.why, r->host, true);
     else if (r->port == 0)
-        give_names_addresses(r, kept, nkept);
+        give_names_addresses(r, kept.list, kept.n);
     else
-        dial(r, kept, nkept);
+        dial(r, kept.list, kept.n);
 }
 
 static void reach_address(struct proxy_reach *r, struct policy_addr a)

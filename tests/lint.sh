@@ -50,7 +50,7 @@ shell() {
 analyse() {
     cppcheck --quiet --std=c11 --enable=warning,portability --inline-suppr \
         --suppressions-list=tests/cppcheck.txt --error-exitcode=1 \
-        -D_GNU_SOURCE -I. -j "$(nproc)" $(product)
+        -D_GNU_SOURCE -D__x86_64__ -I. -j "$(nproc)" $(product)
 }
 
 check format format

@@ -404,18 +404,17 @@ static void test_any_is_not_this_host(void **state)
 static void test_localhost_is_the_sandboxs(void **state)
 {
     struct policy_addr loopback[] = {{4, {127, 0, 0, 1}}};
-    struct policy_addr kept[PROXY_MAX_ADDRESSES];
-    struct policy_decision why = {.rule = NULL};
+    struct proxy_admitted leads;
 
     (void)state;
     assert_int_equal(
         policy_decide_named(bench.proxy->image, "localhost", bench.server_port)
             .verdict,
         POLICY_ALLOW);
-    assert_int_equal(proxy_admit_resolved(bench.proxy, "localhost",
-                                          bench.server_port, loopback, 1, kept, &why),
-                     0);
-    assert_string_equal(why.rule, "builtin:localhost");
+    proxy_admit_resolved(bench.proxy, "localhost", bench.server_port, loopback,
+                         1, &leads);
+    assert_int_equal(leads.n, 0);
+    assert_string_equal(leads.why.rule, "builtin:localhost");
     connect_http("localhost", false);
     expect_not_served("by its name");
 }
@@ -442,8 +441,7 @@ static void test_own_address(void **state)
     const struct policy_addr own = {4, {192, 0, 2, 77}};
     const struct policy_addr other = {4, {192, 0, 2, 78}};
     const struct policy_addr list[] = {own, other};
-    struct policy_addr kept[PROXY_MAX_ADDRESSES];
-    struct policy_decision why = {.rule = NULL};
+    struct proxy_admitted kept;
     char text[POLICY_ADDR_TEXT_MAX];
     const char *host;
 
@@ -456,11 +454,10 @@ static void test_own_address(void **state)
     assert_int_equal(
         proxy_admit_address(bench.proxy, other, 22, text, &host).verdict,
         POLICY_ALLOW);
-    assert_int_equal(
-        proxy_admit_resolved(bench.proxy, "a.test", 22, list, 2, kept, &why),
-        1);
-    assert_true(policy_addr_equal(kept[0], other));
-    assert_string_equal(why.rule, "builtin:own-address");
+    proxy_admit_resolved(bench.proxy, "a.test", 22, list, 2, &kept);
+    assert_int_equal(kept.n, 1);
+    assert_true(policy_addr_equal(kept.list[0], other));
+    assert_string_equal(kept.why.rule, "builtin:own-address");
 }
 
 /* An exempted address, for its port alone, whoever asks. */
@@ -468,15 +465,13 @@ static void test_exemption_has_a_port(void **state)
 {
     const struct policy_addr loopback = {4, {127, 0, 0, 1}};
     const struct policy_addr list[] = {loopback};
-    struct policy_addr kept[PROXY_MAX_ADDRESSES];
-    struct policy_decision why;
+    struct proxy_admitted kept;
     char text[POLICY_ADDR_TEXT_MAX];
     const char *host;
 
     (void)state;
-    assert_int_equal(
-        proxy_admit_resolved(bench.proxy, "ok.test", 0, list, 1, kept, &why),
-        1);
+    proxy_admit_resolved(bench.proxy, "ok.test", 0, list, 1, &kept);
+    assert_int_equal(kept.n, 1);
     assert_true(proxy_names_add(bench.proxy->names, loopback, "ok.test"));
     assert_int_equal(proxy_admit_address(bench.proxy, loopback,
                                          bench.server_port, text, &host)

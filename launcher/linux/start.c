@@ -81,18 +81,16 @@ void start_tell(const struct session *s, const struct prepare *p)
 
     add_layers(&layers, s, p, full);
     add_weakenings(&weak, s, p, full);
-    events_store_start(
-        s->events,
-        &(struct events_start){
-            .policy_path = s->in->settings->path,
-            .policy_sha256 = s->in->settings->sha256,
-            .level = full ? "full" : "preload",
-            .layers = layers.at,
-            .weakenings = weak.at,
-            .silent = filter_silent_calls(),
-            .argv = (const char *const *)s->in->argv,
-            .cwd = s->in->cwd,
-        });
+    events_store_start(s->events, &(struct events_start){
+                                      .policy_path = s->in->settings->path,
+                                      .policy_sha256 = s->in->settings->sha256,
+                                      .level = full ? "full" : "preload",
+                                      .layers = layers.at,
+                                      .weakenings = weak.at,
+                                      .silent = filter_silent_calls(),
+                                      .argv = (const char *const *)s->in->argv,
+                                      .cwd = s->in->cwd,
+                                  });
     for (size_t i = 0; s->in->warnings[i] != NULL; i++)
         events_store_warning(s->events, "%s", s->in->warnings[i]);
     srt_free_ptr(&layers.at);

@@ -275,8 +275,8 @@ static bool on_own_mount(struct sup *s, int fd)
  * it cannot be known now. */
 static bool locate(struct sup *s, int fd, char *out, size_t size)
 {
-    struct stat a;
-    struct stat b;
+    struct stat a = {0};
+    struct stat b = {0};
     int err = sup_real_path(s, fd, out, size);
 
     if (err == 0 && (fstat(fd, &a) != 0 ||

@@ -170,15 +170,16 @@ static pid_t parent_of(const struct sup_config *c, int proc, pid_t pid)
     char path[64];
     char text[1024] = "";
     SRT_AUTO_FD int fd = -1;
-    const char *at = NULL;
+    const char *at;
 
     (void)snprintf(path, sizeof(path), "%d/status", pid);
     fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
-    if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0)
-        at = strstr(text, "\nPPid:\t");
-    if (at == NULL)
+    if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
         sup_fail(c, "the sandbox's pid 1", NULL, errno);
-    return (pid_t)strtol(at + 7, NULL, 10);
+    at = strstr(text, "\nPPid:\t");
+    if (at == NULL)
+        sup_fail(c, "srt-init's parent is not told", NULL, 0);
+    return (pid_t)strtol(at + strlen("\nPPid:\t"), NULL, 10);
 }
 
 static void tell_init(const struct sup_config *c, char byte)

@@ -164,19 +164,20 @@ static int open_target(const struct sup *s, pid_t tid, const char *path,
                        size_t size)
 {
     struct sup_entry at = {.parent = -1};
+    SRT_AUTO_FD int parent = -1;
     SRT_AUTO_FD int fd = -1;
     int err = sup_caller_resolve(s, tid, AT_FDCWD, path, SUP_FOLLOW, &at);
 
-    if (err == 0)
-        fd = openat(at.parent, at.name[0] != '\0' ? at.name : ".",
-                    O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    if (err == 0 && (fd < 0 || fstat(fd, ret_st) != 0))
-        err = errno;
-    if (err == 0)
-        err = sup_real_path(s, fd, real, size);
+    if (err != 0)
+        return err;
+    parent = at.parent;
+    fd = openat(parent, at.name[0] != '\0' ? at.name : ".",
+                O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, ret_st) != 0)
+        return errno;
+    err = sup_real_path(s, fd, real, size);
     if (err == 0)
         *ret_fd = srt_fd_take(&fd);
-    srt_fd_close(&at.parent);
     return err;
 }
 

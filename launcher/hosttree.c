@@ -64,8 +64,11 @@ static bool look_by_glob(const struct scan *s, uint64_t at, const char *name,
 static bool look_by_name(const struct scan *s, uint64_t at, const char *name,
                          uint64_t *ret_next)
 {
-    *ret_next = at - 1;
-    return s->wanted(name);
+    bool enter = true;
+    bool found = s->wanted(name, &enter);
+
+    *ret_next = enter ? at - 1 : 0;
+    return found;
 }
 
 static void push(struct scan *s, const char *path, uint64_t at)

@@ -16,7 +16,8 @@ enum policy_kind {
 };
 
 typedef void policy_emit_fn(void *emit_ctx, const char *path);
-typedef bool policy_wanted_fn(const char *name);
+/* *ret_enter, true at first: is the directory of this name searched, too? */
+typedef bool policy_wanted_fn(const char *name, bool *ret_enter);
 
 /* What a walk over the host's tree tells. */
 struct policy_walk {

@@ -61,9 +61,12 @@ static void protect_names(struct policy_compiler *c, const char *dir,
 }
 
 /* Does a row begin with it?  Asked of every name in the tree: most are done
- * with at their first byte. */
-static bool is_wanted(const char *name)
+ * with at their first byte.  What a package manager put there is not searched:
+ * it is large, made anew by it, and no tool of the user's starts there. */
+static bool is_wanted(const char *name, bool *ret_enter)
 {
+    if (strcmp(name, "node_modules") == 0)
+        *ret_enter = false;
     for (size_t i = 0; i < policy_protect_count; i++) {
         const char *row = policy_protect_rows[i].name;
         size_t n;

@@ -258,7 +258,7 @@ class Net:
                    "--user=root", "--log-queries", "--log-facility=" + d + "/dns.log", "--pid-file=",
                    "--cname=alias.test,allowed.test", "--txt-record=allowed.test,a text", "--local=/test/",
                    "--server=/rebind.test/203.0.113.53#5353", *records)
-        self.start(sys.executable, HERE + "/helpers/rebind_dns.py", "203.0.113.53", "5353")
+        self.start(sys.executable, os.path.dirname(d) + "/tests/helpers/rebind_dns.py", "203.0.113.53", "5353")
         self.start("nginx", "-c", d + "/nginx.conf", "-p", d, "-e", d + "/nginx.err")
         self.start("/usr/sbin/sshd", "-D", "-e", "-f", d + "/sshd_config")
         self.start("redis-server", "--port", "6379", "--bind", "203.0.113.10", "203.0.113.20",

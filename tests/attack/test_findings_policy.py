@@ -307,7 +307,7 @@ def test_keys_that_take_nothing_from_anybody(srt):
 @pytest.mark.parametrize("place, depth, kept", [
     (".envrc", None, True), ("a/.envrc", None, True), ("a/b/.envrc", None, True), ("a/b/c/.envrc", None, False),
     ("a/.envrc", 1, False), ("a/b/.envrc", 2, False), ("a/b/c/.envrc", 4, True),
-    ("a/b/.git/hooks/pre-commit", None, True), ("a/b/.git/config", None, True), ("a/b/.claude/settings.json", None, True),
+    ("node_modules/p/.envrc", None, False), ("a/b/.git/hooks/pre-commit", None, True), ("a/b/.git/config", None, True), ("a/b/.claude/settings.json", None, True),
     ("a/.git/commondir", None, True), ("a/b/.git/index", None, False), (".git/commondir", 1, True), (".git/gitdir", 1, True)])
 def test_protected_names_below_a_root(srt, project, place, depth, kept):
     """N2 and A8a: existing names, as deep as mandatoryDenySearchDepth."""

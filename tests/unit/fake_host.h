@@ -140,9 +140,10 @@ static inline enum srt_rc fake_search(void *ctx, const char *base,
     for (size_t i = 0; i < f->n; i++) {
         const char *path = f->rows[i].path;
         size_t below = srt_path_depth(path) - srt_path_depth(base);
+        bool enter = true;
 
         if (srt_path_under(path, base) && below > 0 && below <= depth &&
-            wanted(strrchr(path, '/') + 1))
+            wanted(strrchr(path, '/') + 1, &enter))
             to->found(to->ctx, path);
     }
     return SRT_OK;

@@ -25,14 +25,19 @@ bool policy_suggest_is_plain(const struct policy_advice *a)
     return !policy_glob_is_magic(a->entry, strlen(a->entry));
 }
 
-/* As a shell reads it. */
-static void add_word(struct srt_buf *out, const char *word)
+/* Does a shell take it as it is? */
+static bool is_word(const char *text)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:@%+,-";
-    size_t tilde = word[0] == '~';
 
-    if (strspn(word + tilde, plain) == strlen(word + tilde)) {
+    return text[strspn(text, plain)] == '\0';
+}
+
+/* As a shell reads it. */
+static void add_word(struct srt_buf *out, const char *word)
+{
+    if (is_word(word[0] == '~' ? word + 1 : word)) {
         srt_buf_add_str(out, word);
         return;
     }
@@ -134,11 +139,13 @@ void policy_suggest_make_first(const struct policy_refused *r,
 
     if (r->deed != POLICY_DEED_MAKES && r->deed != POLICY_DEED_MAKES_DIR) {
         srt_buf_add_str(hint, "a name is made and removed in its directory, "
-                              "and that would open all of it: do this outside "
-                              "the sandbox");
+                              "and allowing that would open all of it: do this "
+                              "outside the sandbox");
         return;
     }
-    if (home > 1 && srt_path_under(r->target, r->home))
+    /* A quoted tilde is none. */
+    if (home > 1 && srt_path_under(r->target, r->home) &&
+        is_word(r->target + home))
         srt_buf_addf(&name, "~%s", r->target + home);
     else
         srt_buf_add_str(&name, r->target);

@@ -83,14 +83,13 @@ static enum policy_deed deed_of(const struct channel_msg *m, enum events_op op)
     default:
         break;
     }
-    if (op != EVENTS_OP_FILE_CREATE && op != EVENTS_OP_NET_BIND)
-        return POLICY_DEED_OTHER;
-    return m->nr == SYS_mkdirat
+    if (op == EVENTS_OP_FILE_CREATE && m->check == CHANNEL_CHECK_OPEN)
+        return POLICY_DEED_MAKES;
 #ifdef SYS_mkdir
-                   || m->nr == SYS_mkdir
+    if (m->nr == SYS_mkdir)
+        return POLICY_DEED_MAKES_DIR;
 #endif
-               ? POLICY_DEED_MAKES_DIR
-               : POLICY_DEED_MAKES;
+    return m->nr == SYS_mkdirat ? POLICY_DEED_MAKES_DIR : POLICY_DEED_OTHER;
 }
 
 static void record(struct session *s, const struct channel_msg *m,

@@ -33,6 +33,8 @@ static const struct row {
      "~/.npm), then allow it: --allow-write ~/.npm for this run"},
     {"{\"filesystem\":{\"allowWrite\":[\"/h\"],\"denyWrite\":[\"/h/x\"]}}",
      POLICY_SUBJECT_ENTRY, "/h/x", FULL, "remove the entry"},
+    {"{}", POLICY_SUBJECT_ENTRY, "/h/it is", HINT_ONLY,
+     "mkdir, '/h/it is'), then allow it: --allow-write '/h/it is'"},
     {"{}", POLICY_SUBJECT_WRITE, "/w/it's", FULL,
      "--allow-write '/w/it'\\''s' for this run"},
     {"{\"filesystem\":{\"protect\":\"existing\"}}", POLICY_SUBJECT_WRITE,

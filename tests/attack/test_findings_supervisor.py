@@ -323,7 +323,7 @@ def test_launcher_without_descriptors(srt, project, tmp_path):
 
 
 def test_refusals_while_the_launcher_stands_still(srt, project, tmp_path):
-    """More than may wait: some are refused without an event, which is a warning once; the others get theirs when it goes on."""
+    """More than the 4 096 that may wait: some are refused without an event, which is a warning once; the others get theirs when it goes on."""
     code = f"""
 import os, threading, time
 errnos = []
@@ -333,7 +333,9 @@ def refused():
 threading.stack_size(65536)
 input()
 for i in range(4300): threading.Thread(target=refused, daemon=True).start()
-time.sleep(2)
+end = time.monotonic() + 30
+while len(errnos) < 204 and time.monotonic() < end: time.sleep(0.05)
+time.sleep(0.2)
 print(len(errnos), flush=True)
 input()
 while len(errnos) < 4300: time.sleep(0.1)
@@ -350,7 +352,7 @@ os._exit(0)
     os.kill(p.pid, signal.SIGCONT)
     p.stdin.write("go\n")
     p.stdin.flush()
-    assert 100 <= early <= 300 and p.stdout.readline() == "{30}\n" and p.wait(60) == 0, early
+    assert early == 204 and p.stdout.readline() == "{30}\n" and p.wait(60) == 0, early
     events = Srt.read_events(p.events)
     assert len([e for e in events if e["type"] == "warning" and "refused calls" in e["message"]]) == 1
 

@@ -160,8 +160,8 @@ static void refuse(struct sup *s, const struct seccomp_notif *n,
 
 /* What the path leads to: 0, or an errno. */
 static int open_target(const struct sup *s, pid_t tid, const char *path,
-                       int *ret_fd, struct stat *ret_st, char *real,
-                       size_t size)
+                       int *ret_fd, struct stat *ret_st,
+                       char real[SRT_PATH_MAX])
 {
     struct sup_entry at = {.parent = -1};
     SRT_AUTO_FD int parent = -1;
@@ -175,7 +175,7 @@ static int open_target(const struct sup *s, pid_t tid, const char *path,
                 O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 || fstat(fd, ret_st) != 0)
         return errno;
-    err = sup_real_path(s, fd, real, size);
+    err = sup_real_path(s, fd, real, SRT_PATH_MAX);
     if (err == 0)
         *ret_fd = srt_fd_take(&fd);
     return err;
@@ -206,7 +206,7 @@ void sup_unix_connect(struct sup *s, const struct seccomp_notif *n, int socket,
     memcpy(path, u.sun_path, sizeof(u.sun_path));
     path[sizeof(u.sun_path)] = '\0';
     sup_leave();
-    err = open_target(s, (pid_t)n->pid, path, &target, &st, real, sizeof(real));
+    err = open_target(s, (pid_t)n->pid, path, &target, &st, real);
     sup_return();
     if (err != 0) {
         sup_answer(s, n->id, err, 0);

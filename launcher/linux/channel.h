@@ -11,13 +11,12 @@
 #ifndef SRT_LAUNCHER_LINUX_CHANNEL_H
 #define SRT_LAUNCHER_LINUX_CHANNEL_H
 
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 #include "base/fd.h"
+#include "base/sockaddr.h"
 
 enum channel_type {
     /* supervisor -> launcher, while starting */
@@ -65,12 +64,6 @@ enum channel_check {
 
 enum { CHANNEL_TEXTS = 5, CHANNEL_TEXT_BYTES = 4 * 4096 };
 
-union channel_addr {
-    struct sockaddr sa;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
-
 struct channel_msg {
     uint32_t type; /* enum channel_type */
     uint32_t slot;
@@ -84,7 +77,7 @@ struct channel_msg {
     int32_t nonblocking;
     uint64_t dev, ino; /* of the parent directory in text[0]; 0: a mask is
                           there, and what lies behind it is meant */
-    union channel_addr addr;
+    union srt_sockaddr addr;
     /* Strings, each NUL-terminated in `bytes`, in this order; absent: "".
      * REFUSED: parent dir, name, second parent, second name, as requested. */
     uint32_t text_len; /* bytes used */

@@ -143,7 +143,7 @@ static int open_socket(const struct sup_config *c, int family, int type,
                        uint16_t port, bool any)
 {
     int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    union channel_addr a = {.sa.sa_family = (sa_family_t)family};
+    union srt_sockaddr a = {.sa.sa_family = (sa_family_t)family};
     const int on = 1;
 
     if (fd < 0)

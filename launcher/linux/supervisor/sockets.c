@@ -61,16 +61,16 @@ static uint64_t u64_option(int fd, int name)
 
 /* What connect(2) takes for an address: IPv6 also without the scope id
  * (SIN6_LEN_RFC2133). */
-static socklen_t least_length(const union connect_address *a)
+static socklen_t least_length(const union srt_sockaddr *a)
 {
     return a->sa.sa_family == AF_INET6
                ? (socklen_t)offsetof(struct sockaddr_in6, sin6_scope_id)
                : (socklen_t)sizeof(a->v4);
 }
 
-union channel_addr sup_sockets_unwrap(const union connect_address *a)
+union srt_sockaddr sup_sockets_unwrap(const union srt_sockaddr *a)
 {
-    union channel_addr out = {.sa.sa_family = a->sa.sa_family};
+    union srt_sockaddr out = {.sa.sa_family = a->sa.sa_family};
 
     if (a->sa.sa_family == AF_INET)
         out.v4 = a->v4;
@@ -87,7 +87,7 @@ union channel_addr sup_sockets_unwrap(const union connect_address *a)
 
 /* An address of the sandbox itself: its own servers answer there; and port 53
  * anywhere, where the resolver of srt listens. */
-static bool is_inside(const union channel_addr *meant)
+static bool is_inside(const union srt_sockaddr *meant)
 {
     if (ntohs(meant->v4.sin_port) == PORTS_DNS)
         return true; /* the port stands at the same place in both */
@@ -116,8 +116,7 @@ static void free_state(struct sup *s, struct sup_slot *slot)
 
 /* NULL: no room; the call was answered. */
 static struct sup_slot *new_slot(struct sup *s, const struct seccomp_notif *n,
-                                 int *socket,
-                                 const union connect_address *given,
+                                 int *socket, const union srt_sockaddr *given,
                                  socklen_t len)
 {
     struct sup_slot *slot = sup_slot_new(s, SUP_SLOT_CONNECT, n->id,
@@ -185,8 +184,8 @@ static int progress_of(int fd, const void *address, socklen_t len)
 }
 
 static void connect_inside(struct sup *s, const struct seccomp_notif *n,
-                           const int *socket,
-                           const union connect_address *given, socklen_t len)
+                           const int *socket, const union srt_sockaddr *given,
+                           socklen_t len)
 {
     bool waits = (fcntl(*socket, F_GETFL) & O_NONBLOCK) == 0;
     int err = sup_sockets_connect_now(*socket, given, len);
@@ -203,7 +202,7 @@ void sup_sockets_wait_local(struct sup *s, const struct seccomp_notif *n,
                             int socket, int retry, const void *address,
                             socklen_t len)
 {
-    union connect_address given = {.sa.sa_family = AF_UNSPEC};
+    union srt_sockaddr given = {.sa.sa_family = AF_UNSPEC};
     int own = srt_fd_dup_above(socket, 3);
     struct sup_slot *slot;
     struct connect_state *c;
@@ -380,10 +379,10 @@ static bool may_connect(int fd)
 }
 
 static void connect_tcp(struct sup *s, const struct seccomp_notif *n,
-                        int *socket, const union connect_address *given,
+                        int *socket, const union srt_sockaddr *given,
                         socklen_t len)
 {
-    union channel_addr meant = sup_sockets_unwrap(given);
+    union srt_sockaddr meant = sup_sockets_unwrap(given);
     struct sup_slot *slot;
 
     if (meets_its_slot(s, n, *socket))
@@ -401,7 +400,7 @@ static void connect_tcp(struct sup *s, const struct seccomp_notif *n,
 static void connect_inet(struct sup *s, const struct seccomp_notif *n,
                          int *socket, const void *address, socklen_t len)
 {
-    union connect_address given = {.sa.sa_family = AF_UNSPEC};
+    union srt_sockaddr given = {.sa.sa_family = AF_UNSPEC};
 
     if (u64_option(*socket, VND_SO_NETNS_COOKIE) != s->netns_cookie) {
         refuse_foreign(s, n);

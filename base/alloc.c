@@ -13,7 +13,7 @@ struct srt_arena_chunk {
     max_align_t data[];
 };
 
-/* The one place outside main.c that ends the program. */
+/* The one place of the libraries that ends the program. */
 static _Noreturn void out_of_memory(void)
 {
     static const char text[] = "srt: out of memory\n";

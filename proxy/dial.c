@@ -97,7 +97,7 @@ static void on_attempt(struct proxy_watch *w, unsigned ready)
 static bool try_next(struct proxy_dial *d)
 {
     struct attempt *a = &d->attempts[d->next];
-    union proxy_sockaddr to;
+    union srt_sockaddr to;
     struct srt_err err;
     socklen_t len;
     const int on = 1;

@@ -28,7 +28,7 @@ static void send_datagram(const struct proxy_dns_endpoint *e,
         struct cmsghdr align;
     } control = {.bytes = {0}};
     struct iovec v = {bytes, len};
-    union proxy_sockaddr peer = b->peer;
+    union srt_sockaddr peer = b->peer;
     struct msghdr m = {.msg_name = &peer,
                        .msg_namelen = b->peer_len,
                        .msg_iov = &v,
@@ -274,7 +274,7 @@ static void on_idle(struct proxy_timer *t)
 
 /* Takes fd. */
 static enum srt_rc add_endpoint(struct proxy *p, int fd, bool stream,
-                                const union proxy_sockaddr *peer,
+                                const union srt_sockaddr *peer,
                                 struct srt_err *err)
 {
     struct proxy_dns_endpoint *e = calloc(1, sizeof(*e));
@@ -312,7 +312,7 @@ enum srt_rc proxy_serve_dns_udp(struct proxy *p, int fd, struct srt_err *err)
     return add_endpoint(p, fd, false, NULL, err);
 }
 
-void proxy_dns_accept(struct proxy *p, int fd, const union proxy_sockaddr *peer)
+void proxy_dns_accept(struct proxy *p, int fd, const union srt_sockaddr *peer)
 {
     struct srt_err err;
 

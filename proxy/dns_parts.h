@@ -17,7 +17,7 @@ struct proxy_dns_endpoint {
     unsigned pending;
     bool stream;
     bool ended; /* stream: the client sends no more, but still reads */
-    union proxy_sockaddr peer;                /* stream */
+    union srt_sockaddr peer;                  /* stream */
     size_t in_len, out_len, out_at;           /* stream */
     uint8_t in[2 + PROXY_DNSMSG_NAME + 1024]; /* stream: one query at most */
     uint8_t *out;                             /* stream: owned */
@@ -25,7 +25,7 @@ struct proxy_dns_endpoint {
 
 /* Where a datagram's answer goes, and the address it must come from. */
 struct proxy_dns_back {
-    union proxy_sockaddr peer;
+    union srt_sockaddr peer;
     socklen_t peer_len;
     struct in_addr v4;
     struct in6_addr v6;

@@ -226,8 +226,7 @@ static void on_limit(struct proxy_timer *t)
         proxy_http_drop(x);
 }
 
-void proxy_http_accept(struct proxy *p, int fd,
-                       const union proxy_sockaddr *peer)
+void proxy_http_accept(struct proxy *p, int fd, const union srt_sockaddr *peer)
 {
     struct proxy_http_exchange *x = calloc(1, sizeof(*x));
     struct srt_err err;

@@ -2,10 +2,10 @@
 #ifndef SRT_PROXY_INTERNAL_H
 #define SRT_PROXY_INTERNAL_H
 
-#include <netinet/in.h>
 #include <stddef.h>
 #include <sys/socket.h>
 
+#include "base/sockaddr.h"
 #include "proxy/names.h"
 #include "proxy/proxy.h"
 #include "proxy/self.h"
@@ -14,12 +14,6 @@ struct proxy_resolver;
 struct proxy_route;
 struct proxy_listener;
 struct proxy_dns;
-
-union proxy_sockaddr {
-    struct sockaddr sa;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
 
 #define PROXY_MAX_ADDRESSES 16
 
@@ -43,7 +37,7 @@ struct proxy {
 /* ---- proxy.c ---- */
 
 void proxy_to_sockaddr(struct policy_addr a, uint16_t port,
-                       union proxy_sockaddr *ret, socklen_t *ret_len);
+                       union srt_sockaddr *ret, socklen_t *ret_len);
 /* The addresses of this host, into p->own: an allowed name must not lead to
  * them. */
 void proxy_learn_own(struct proxy *p);
@@ -141,15 +135,13 @@ bool proxy_tunnel_start(struct proxy *p, int a, int b, const void *first,
 /* ---- dns.c, http_conn.c, socks_conn.c: one accepted connection each ---- */
 
 typedef void proxy_accept_fn(struct proxy *p, int fd,
-                             const union proxy_sockaddr *peer);
+                             const union srt_sockaddr *peer);
 enum srt_rc proxy_listen(struct proxy *p, int fd, proxy_accept_fn *fn,
                          struct srt_err *err) SRT_MUST_CHECK;
-void proxy_http_accept(struct proxy *p, int fd,
-                       const union proxy_sockaddr *peer);
+void proxy_http_accept(struct proxy *p, int fd, const union srt_sockaddr *peer);
 void proxy_socks_accept(struct proxy *p, int fd,
-                        const union proxy_sockaddr *peer);
-void proxy_dns_accept(struct proxy *p, int fd,
-                      const union proxy_sockaddr *peer);
+                        const union srt_sockaddr *peer);
+void proxy_dns_accept(struct proxy *p, int fd, const union srt_sockaddr *peer);
 
 /* dns.c: what serves look-ups.  close: no answer goes out any more; free: after
  * the resolver, whose last callbacks still come in. */

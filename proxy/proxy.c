@@ -23,7 +23,7 @@ struct proxy_listener {
 };
 
 void proxy_to_sockaddr(struct policy_addr a, uint16_t port,
-                       union proxy_sockaddr *ret, socklen_t *ret_len)
+                       union srt_sockaddr *ret, socklen_t *ret_len)
 {
     memset(ret, 0, sizeof(*ret));
     if (a.family == 4) {
@@ -102,7 +102,7 @@ static void on_acceptable(struct proxy_watch *w, unsigned ready)
 
     (void)ready;
     for (int i = 0; i < ACCEPT_BATCH; i++) {
-        union proxy_sockaddr peer = {.sa.sa_family = AF_UNSPEC};
+        union srt_sockaddr peer = {.sa.sa_family = AF_UNSPEC};
         socklen_t len = sizeof(peer);
         int fd = accept4(l->fd, &peer.sa, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 

@@ -208,8 +208,7 @@ static void on_limit(struct proxy_timer *t)
         drop(c);
 }
 
-void proxy_socks_accept(struct proxy *p, int fd,
-                        const union proxy_sockaddr *peer)
+void proxy_socks_accept(struct proxy *p, int fd, const union srt_sockaddr *peer)
 {
     struct client *c = calloc(1, sizeof(*c));
     struct srt_err err;

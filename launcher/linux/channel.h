@@ -11,13 +11,12 @@
 #ifndef SRT_LAUNCHER_LINUX_CHANNEL_H
 #define SRT_LAUNCHER_LINUX_CHANNEL_H
 
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 #include "base/fd.h"
+#include "base/sockaddr.h"
 
 enum channel_type {
     /* supervisor -> launcher, while starting */
@@ -78,12 +77,6 @@ enum channel_text {
 
 enum { CHANNEL_TEXT_BYTES = 5 * 4096 };
 
-union channel_addr {
-    struct sockaddr sa;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
-
 struct channel_msg {
     uint32_t type; /* enum channel_type */
     uint32_t slot;
@@ -98,7 +91,7 @@ struct channel_msg {
     int32_t second;    /* of two names, it is the second that is refused */
     uint64_t dev, ino; /* of the first parent directory; 0: a mask is
                           there, and what lies behind it is meant */
-    union channel_addr addr;
+    union srt_sockaddr addr;
     /* Strings, each NUL-terminated in `bytes`, in the order of enum
      * channel_text; absent: "". */
     uint32_t text_len; /* bytes used */

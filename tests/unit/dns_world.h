@@ -146,7 +146,7 @@ static inline void on_question(struct proxy_watch *watch, unsigned ready)
 {
     uint8_t m[MAX];
     char name[256] = "";
-    union proxy_sockaddr peer;
+    union srt_sockaddr peer;
     socklen_t peer_len = sizeof(peer);
     ssize_t len = recvfrom(watch->fd, m, 512, 0, &peer.sa, &peer_len);
     size_t at = 12;
@@ -215,7 +215,7 @@ static inline void on_warning(void *ctx, const char *text)
 /* A socket on a free port of every address; its port. */
 static inline int make_socket(int family, int type, uint16_t *ret_port)
 {
-    union proxy_sockaddr a = {.sa = {.sa_family = (sa_family_t)family}};
+    union srt_sockaddr a = {.sa = {.sa_family = (sa_family_t)family}};
     socklen_t len = family == AF_INET ? sizeof(a.v4) : sizeof(a.v6);
     int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     const int on = 1;
@@ -234,7 +234,7 @@ static inline int make_socket(int family, int type, uint16_t *ret_port)
 
 static inline int connect_to(const char *address, int type, uint16_t port)
 {
-    union proxy_sockaddr a;
+    union srt_sockaddr a;
     struct policy_addr to;
     socklen_t len;
     int fd;
@@ -378,9 +378,9 @@ static inline void send_query(int fd, unsigned id, const char *name,
 static inline bool enter_network(void)
 {
     struct ifreq lo = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
-    union proxy_sockaddr a = {.v4 = {.sin_family = AF_INET,
-                                     .sin_port = htons(53),
-                                     .sin_addr = {htonl(INADDR_LOOPBACK)}}};
+    union srt_sockaddr a = {.v4 = {.sin_family = AF_INET,
+                                   .sin_port = htons(53),
+                                   .sin_addr = {htonl(INADDR_LOOPBACK)}}};
 
     if (unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0)
         return false;

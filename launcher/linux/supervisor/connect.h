@@ -11,16 +11,8 @@
 #ifndef SRT_LAUNCHER_LINUX_SUPERVISOR_CONNECT_H
 #define SRT_LAUNCHER_LINUX_SUPERVISOR_CONNECT_H
 
-#include <sys/un.h>
-
+#include "base/sockaddr.h"
 #include "launcher/linux/supervisor/supervisor.h"
-
-union connect_address {
-    struct sockaddr sa;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-    struct sockaddr_un un;
-};
 
 struct oneshot;
 
@@ -29,8 +21,8 @@ struct connect_state {
                         interrupted, and has met the tunnel */
     int retry;       /* owned: Unix path to connect to again (LOCAL), or -1 */
     uint64_t cookie; /* SO_COOKIE of it */
-    union connect_address given; /* as the caller wrote it */
-    union channel_addr meant;    /* IPv4 unwrapped: what is dialled */
+    union srt_sockaddr given; /* as the caller wrote it */
+    union srt_sockaddr meant; /* IPv4 unwrapped: what is dialled */
     socklen_t given_len;
     bool nonblocking, local;
     bool trying;     /* LOCAL: somebody tries to connect it just now */
@@ -89,7 +81,7 @@ void sup_sockets_meet(struct sup *s, struct sup_slot *slot);
 /* Forget the connect, and the dial unless the socket goes on without us. */
 void sup_sockets_drop(struct sup *s, struct sup_slot *slot);
 /* ::ffff:a.b.c.d is a.b.c.d. */
-union channel_addr sup_sockets_unwrap(const union connect_address *a);
+union srt_sockaddr sup_sockets_unwrap(const union srt_sockaddr *a);
 /* Wait in a slot until the connect can be finished locally.  The
  * socket is duplicated; `retry` (or -1) becomes the slot's. */
 void sup_sockets_wait_local(struct sup *s, const struct seccomp_notif *n,

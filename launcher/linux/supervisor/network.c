@@ -108,7 +108,7 @@ static void add_any_route(const struct sup_config *c, int fd, int family,
         sup_fail(c, "the sandbox's network: route", NULL, err);
 }
 
-bool sup_network_is_own(const union channel_addr *a)
+bool sup_network_is_own(const union srt_sockaddr *a)
 {
     uint8_t own[16];
 
@@ -135,7 +135,7 @@ static int open_socket(const struct sup_config *c, int family, int type,
                        uint16_t port, bool any)
 {
     int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    union channel_addr a = {.sa.sa_family = (sa_family_t)family};
+    union srt_sockaddr a = {.sa.sa_family = (sa_family_t)family};
     const int on = 1;
 
     if (fd < 0)

@@ -33,19 +33,19 @@ struct oneshot {
     struct oneshot *next;
     int listener;          /* owned */
     unsigned users;        /* slots that are MEETING here */
-    union channel_addr to; /* the destination */
+    union srt_sockaddr to; /* the destination */
     uint16_t port;         /* where it listens, in network byte order */
 };
 
 static struct oneshot *all;
 
-static socklen_t length_of(const union channel_addr *a)
+static socklen_t length_of(const union srt_sockaddr *a)
 {
     return a->sa.sa_family == AF_INET ? sizeof(a->v4) : sizeof(a->v6);
 }
 
-static bool same_address(const union channel_addr *a,
-                         const union channel_addr *b)
+static bool same_address(const union srt_sockaddr *a,
+                         const union srt_sockaddr *b)
 {
     if (a->sa.sa_family != b->sa.sa_family ||
         a->v4.sin_port != b->v4.sin_port) /* the same place in both forms */
@@ -58,7 +58,7 @@ static bool same_address(const union channel_addr *a,
 
 /* ---- listeners ---- */
 
-static int listener_at(const union channel_addr *a)
+static int listener_at(const union srt_sockaddr *a)
 {
     SRT_AUTO_FD int fd = socket(a->sa.sa_family,
                                 SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -79,9 +79,9 @@ static int listener_at(const union channel_addr *a)
 /* Listen exactly at the destination; where a program's own listener has that
  * port, on a spare port of the same address: only getpeername's port differs
  * then. */
-static int listen_for(const union channel_addr *to, uint16_t *ret_port)
+static int listen_for(const union srt_sockaddr *to, uint16_t *ret_port)
 {
-    union channel_addr at = *to;
+    union srt_sockaddr at = *to;
     int fd = listener_at(&at);
 
     for (uint16_t port = SPARE_PORT_FIRST;
@@ -107,7 +107,7 @@ static void release(struct oneshot *o)
 }
 
 /* The listener for a destination, with one user more; NULL with errno. */
-static struct oneshot *oneshot_for(struct sup *s, const union channel_addr *to)
+static struct oneshot *oneshot_for(struct sup *s, const union srt_sockaddr *to)
 {
     struct epoll_event event = {.events = EPOLLIN};
     struct oneshot *o;
@@ -139,7 +139,7 @@ static struct oneshot *oneshot_for(struct sup *s, const union channel_addr *to)
 int sup_oneshot_connect(struct sup *s, struct sup_slot *slot)
 {
     struct connect_state *c = slot->state;
-    union connect_address address = c->given;
+    union srt_sockaddr address = c->given;
     const socklen_t len = c->given_len;
     const uint64_t generation = slot->generation;
     SRT_AUTO_FD int socket = srt_fd_dup_above(c->socket, 3);
@@ -173,12 +173,12 @@ void sup_oneshot_leave(struct connect_state *c)
 /* Is `client` the other end of `accepted`? */
 static bool is_other_end(int client, int accepted)
 {
-    union connect_address peer = {.sa.sa_family = AF_UNSPEC};
-    union connect_address mine = {.sa.sa_family = AF_UNSPEC};
+    union srt_sockaddr peer = {.sa.sa_family = AF_UNSPEC};
+    union srt_sockaddr mine = {.sa.sa_family = AF_UNSPEC};
     socklen_t a = sizeof(peer);
     socklen_t b = sizeof(mine);
-    union channel_addr x;
-    union channel_addr y;
+    union srt_sockaddr x;
+    union srt_sockaddr y;
 
     if (getpeername(accepted, &peer.sa, &a) != 0 ||
         getsockname(client, &mine.sa, &b) != 0)

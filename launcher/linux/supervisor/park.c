@@ -82,7 +82,7 @@ int sup_park_signal(struct sup *s, pid_t tid, bool has_timeout)
  * while we try: so on one of our own. */
 static int local_result(const struct connect_state *c)
 {
-    const union connect_address given = c->given;
+    const union srt_sockaddr given = c->given;
     const socklen_t len = c->given_len;
     const bool inet = given.sa.sa_family == AF_INET ||
                       given.sa.sa_family == AF_INET6;

@@ -57,16 +57,16 @@ static uint64_t u64_option(int fd, int name)
 
 /* What connect(2) takes for an address: IPv6 also without the scope id
  * (SIN6_LEN_RFC2133). */
-static socklen_t least_length(const union connect_address *a)
+static socklen_t least_length(const union srt_sockaddr *a)
 {
     return a->sa.sa_family == AF_INET6
                ? (socklen_t)offsetof(struct sockaddr_in6, sin6_scope_id)
                : (socklen_t)sizeof(a->v4);
 }
 
-union channel_addr sup_sockets_unwrap(const union connect_address *a)
+union srt_sockaddr sup_sockets_unwrap(const union srt_sockaddr *a)
 {
-    union channel_addr out = {.sa.sa_family = a->sa.sa_family};
+    union srt_sockaddr out = {.sa.sa_family = a->sa.sa_family};
 
     if (a->sa.sa_family == AF_INET)
         out.v4 = a->v4;
@@ -83,7 +83,7 @@ union channel_addr sup_sockets_unwrap(const union connect_address *a)
 
 /* An address of the sandbox itself: its own servers answer there; and port 53
  * anywhere, where the resolver of srt listens. */
-static bool is_inside(const union channel_addr *meant)
+static bool is_inside(const union srt_sockaddr *meant)
 {
     if (ntohs(meant->v4.sin_port) == PORTS_DNS)
         return true; /* the port stands at the same place in both */
@@ -114,8 +114,7 @@ static void free_state(struct sup *s, struct sup_slot *slot)
 
 /* NULL: no room; the call was answered. */
 static struct sup_slot *new_slot(struct sup *s, const struct seccomp_notif *n,
-                                 int *socket,
-                                 const union connect_address *given,
+                                 int *socket, const union srt_sockaddr *given,
                                  socklen_t len)
 {
     struct sup_slot *slot = sup_slot_new(s, SUP_SLOT_CONNECT, n->id,
@@ -188,8 +187,8 @@ int sup_sockets_progress(int fd, const void *address, socklen_t len)
 }
 
 static void connect_inside(struct sup *s, const struct seccomp_notif *n,
-                           const int *socket,
-                           const union connect_address *given, socklen_t len)
+                           const int *socket, const union srt_sockaddr *given,
+                           socklen_t len)
 {
     bool waits = (fcntl(*socket, F_GETFL) & O_NONBLOCK) == 0;
     int err = sup_sockets_connect_now(*socket, given, len);
@@ -206,7 +205,7 @@ void sup_sockets_wait_local(struct sup *s, const struct seccomp_notif *n,
                             int socket, int retry, const void *address,
                             socklen_t len)
 {
-    union connect_address given = {.sa.sa_family = AF_UNSPEC};
+    union srt_sockaddr given = {.sa.sa_family = AF_UNSPEC};
     int own = srt_fd_dup_above(socket, 3);
     struct sup_slot *slot;
     struct connect_state *c;
@@ -238,7 +237,7 @@ void sup_sockets_drop(struct sup *s, struct sup_slot *slot)
 static void end(struct sup *s, struct sup_slot *slot, int err)
 {
     struct connect_state *c = slot->state;
-    const union connect_address given = c->given;
+    const union srt_sockaddr given = c->given;
     const socklen_t len = c->given_len;
     const uint64_t id = slot->id;
     SRT_AUTO_FD int connected = err == 0 && !c->nonblocking
@@ -396,10 +395,10 @@ static bool may_connect(int fd)
 }
 
 static void connect_tcp(struct sup *s, const struct seccomp_notif *n,
-                        int *socket, const union connect_address *given,
+                        int *socket, const union srt_sockaddr *given,
                         socklen_t len)
 {
-    union channel_addr meant = sup_sockets_unwrap(given);
+    union srt_sockaddr meant = sup_sockets_unwrap(given);
     struct sup_slot *slot;
 
     if (meets_its_slot(s, n, *socket))
@@ -417,7 +416,7 @@ static void connect_tcp(struct sup *s, const struct seccomp_notif *n,
 static void connect_inet(struct sup *s, const struct seccomp_notif *n,
                          int *socket, const void *address, socklen_t len)
 {
-    union connect_address given = {.sa.sa_family = AF_UNSPEC};
+    union srt_sockaddr given = {.sa.sa_family = AF_UNSPEC};
 
     if (u64_option(*socket, VND_SO_NETNS_COOKIE) != s->netns_cookie) {
         refuse_foreign(s, n);

@@ -53,7 +53,7 @@ void sup_mounts_make(const struct sup_config *c, int proc, int fuse);
  * namespace, sent as CHANNEL_SOCKETS; keeps what routing needs in *s. */
 void sup_network_make(struct sup *s);
 /* Is it an address that sup_network_make() gave the sandbox? */
-bool sup_network_is_own(const union channel_addr *a);
+bool sup_network_is_own(const union srt_sockaddr *a);
 
 /* serve.c: answer notifications until the sandbox is gone. */
 _Noreturn void sup_serve(struct sup *s);

@@ -175,7 +175,7 @@ enum srt_rc bwrap_start(const struct bwrap_input *in, pid_t *ret_pid,
      * dispositions and limits, and writes nowhere but to its stack. */
     pid = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork) */
     if (pid == 0)
-        become_bwrap(in, args_fd, parent);
+        become_bwrap(in, args_fd, parent); /* NOLINT: until exec or _exit */
     if (pid < 0)
         return srt_err_sys(err, errno, "vfork");
     *ret_pid = pid;

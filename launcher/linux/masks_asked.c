@@ -44,7 +44,6 @@ static const struct row rows[] = {
     {SYS_execve, MASKS_KIND_EXEC, -1, 0, -1},
     {SYS_execveat, MASKS_KIND_EXEC, 0, 1, -1},
     {SYS_inotify_add_watch, MASKS_KIND_READ, -1, 1, -1},
-    {SYS_openat2, MASKS_KIND_READ, 0, 1, -1},
 };
 
 static const struct row *row_of(long nr)

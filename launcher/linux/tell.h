@@ -8,15 +8,14 @@
 #include "policy/suggest.h"
 
 /*
- * Record *v, refused by *d to host thread `tid` (0: not known), before the
+ * Record *about, refused by *d to host thread `tid` (0: not known), before the
  * refusal is answered.
  *
- * Sets v->rule and v->reason, and v->hint and v->change as policy_suggest()
- * has them for *what, of which the caller sets kind, deed, targets and
- * address; NULL: nothing is suggested, and a hint of the caller's stays.  Any
- * thread.
+ * Rule and reason are those of *d; hint and change what policy_suggest() has
+ * for *what, of which the caller sets kind, deed, targets and address; NULL:
+ * nothing is suggested, and a hint of the caller's stays.  Any thread.
  */
-void tell_violation(struct session *s, struct events_violation *v,
+void tell_violation(struct session *s, const struct events_violation *about,
                     const struct policy_decision *d,
                     const struct policy_refused *what, pid_t tid);
 

@@ -448,3 +448,18 @@ for p in '/dev/srt-test', {str(tmp_path / 'outside/srt-test')!r}:
 """], {})
     assert r.out == "30\n30\n" and [(v["target"], v.get("certain")) for v in r.violations] == \
         [("/dev/srt-test", False), (str(tmp_path / "outside/srt-test"), None)], r
+
+
+def test_the_supervisor_holds_nothing_of_the_callers(srt, tmp_path):
+    """Descriptors 100 and 101, where its own ones go, as well as any other."""
+    (tmp_path / "held").write_text("x")
+    p = subprocess.Popen(["bash", "-c", f"exec 9<{tmp_path}/held 100<{tmp_path}/held 101<{tmp_path}/held; exec \"$@\"", "bash",
+                          *srt.command(["sh", "-c", "echo ready; read line"])], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                         text=True, env=srt.environment(None))
+    assert p.stdout.readline() == "ready\n"
+    children = open(f"/proc/{p.pid}/task/{p.pid}/children", encoding="ascii").read().split()
+    supervisor = [c for c in children if os.path.basename(os.readlink(f"/proc/{c}/exe")) == "srt"]
+    assert len(supervisor) == 1, children
+    held = [os.readlink(f"/proc/{supervisor[0]}/fd/{fd}") for fd in os.listdir(f"/proc/{supervisor[0]}/fd")]
+    p.communicate("go\n", timeout=10)
+    assert str(tmp_path / "held") not in held and any("seccomp" in h for h in held), held

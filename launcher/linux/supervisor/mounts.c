@@ -227,12 +227,13 @@ static void make_plain_masks(const struct plan *p)
 /* The one FUSE superblock, on MASKS/fuse; false: there is none. */
 static bool mount_fuse(int fuse)
 {
-    int fs = vnd_fsopen("fuse", VND_FSOPEN_CLOEXEC);
     char number[16];
     int mnt;
+    int fs;
 
     if (fuse < 0)
         return false;
+    fs = vnd_fsopen("fuse", VND_FSOPEN_CLOEXEC);
     if (fs < 0)
         sup_fail(config, "FUSE", NULL, errno);
     (void)snprintf(number, sizeof(number), "%d", fuse);

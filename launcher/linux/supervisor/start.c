@@ -49,23 +49,28 @@ static void keep_only(struct sup_config *c)
 {
     int *const mine[] = {&c->launcher, &c->init};
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    int top = 2;
+    unsigned from = 3;
+    bool closed = true;
 
     for (int fd = 0; fd <= 2; fd++)
         if (null < 0 || dup2(null, fd) < 0)
             _exit(125);
-    /* Move them to the lowest numbers in turn, then close all above. */
+    /* Copies in rising order, out of the way; all around them is closed. */
     for (size_t i = 0; i < SRT_ARRAY_LEN(mine); i++) {
-        int low = fcntl(*mine[i], F_DUPFD_CLOEXEC, 100);
+        int copy = fcntl(*mine[i], F_DUPFD_CLOEXEC,
+                         i == 0 ? 100 : *mine[i - 1] + 1);
 
-        if (low < 0)
+        if (copy < 0)
             _exit(125);
-        *mine[i] = low;
-        if (low > top)
-            top = low;
+        *mine[i] = copy;
     }
-    if (syscall(SYS_close_range, 3u, 99u, 0) != 0 ||
-        syscall(SYS_close_range, (unsigned)top + 1, ~0u, 0) != 0)
+    for (size_t i = 0; i < SRT_ARRAY_LEN(mine); i++) {
+        closed &= syscall(SYS_close_range, from, (unsigned)*mine[i] - 1, 0) ==
+                      0 ||
+                  from > (unsigned)*mine[i] - 1;
+        from = (unsigned)*mine[i] + 1;
+    }
+    if (!closed || syscall(SYS_close_range, from, ~0u, 0) != 0)
         sup_fail(c, "close_range", NULL, errno);
 }
 

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
@@ -376,10 +377,19 @@ static void kill_orphans(pid_t stuck)
             return;
 }
 
+/* TIOCEXCL inside would keep the next to open the terminal out (ioctl_tty(2)). */
+static void open_terminal_again(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (isatty(fd) == 1)
+            (void)ioctl(fd, TIOCNXCL);
+}
+
 static void end(struct session *s)
 {
     struct session_private *p = s->priv;
 
+    open_terminal_again();
     kill_orphans(
         s->supervisor > 0 && !kill_and_reap(s->supervisor) ? s->supervisor : 0);
     refusal_free(p->refusal);

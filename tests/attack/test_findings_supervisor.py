@@ -463,3 +463,65 @@ def test_the_supervisor_holds_nothing_of_the_callers(srt, tmp_path):
     held = [os.readlink(f"/proc/{supervisor[0]}/fd/{fd}") for fd in os.listdir(f"/proc/{supervisor[0]}/fd")]
     p.communicate("go\n", timeout=10)
     assert str(tmp_path / "held") not in held and any("seccomp" in h for h in held), held
+
+
+@pytest.mark.parametrize("way", ["/proc/self/../..", "/proc/thread-self/../../../..", "/proc/./self/task/../../.."])
+def test_no_way_out_of_proc_self(srt, tmp_path, way):
+    """`..` behind /proc/self stays in the sandbox: what is changed is what its own path names."""
+    name = f"srt-test-{os.getpid()}"
+    host = f"/dev/shm/{name}"
+    with open(host, "w", encoding="ascii") as f:
+        f.write("x")
+    os.chmod(host, 0o600)
+    full = os.stat("/dev/full").st_mode
+    code = f"""
+import os
+def what(f):
+    try: f(); return 'done'
+    except OSError as e: return e.errno
+p = '{way}/dev/shm/{name}'
+print(what(lambda: os.chmod(p, 0o666)), what(lambda: os.utime(p, (1, 1))), what(lambda: os.setxattr(p, 'user.a', b'1')))
+print(what(lambda: os.chmod('{way}/dev/full', 0o646)), what(lambda: os.chmod('/proc/iomem', 0o444)))
+open('/dev/shm/own', 'w'); print(what(lambda: os.chmod('{way}/dev/shm/own', 0o640)), oct(os.stat('/dev/shm/own').st_mode))
+os.chdir('/proc/self/task'); print(what(lambda: os.chmod('/proc/self/cwd', 0o700)))
+"""
+    iomem = os.stat("/proc/iomem").st_mode
+    try:
+        r = srt.run(["/usr/bin/python3", "-c", code], {})
+        lines = r.out.splitlines()
+        assert lines[0] == "2 2 2" and "done" not in lines[1] and lines[2] == "done 0o100640" and lines[3] != "done", r
+        assert os.stat(host).st_mode & 0o777 == 0o600 and os.stat("/dev/full").st_mode == full, r
+        assert os.stat("/proc/iomem").st_mode == iomem
+    finally:
+        os.unlink(host)
+
+
+@pytest.mark.parametrize("way", ["/proc/self/cwd", "/proc/self/task/{tid}/cwd", "/proc/self/../{pid}/cwd", "/proc/thread-self/cwd"])
+def test_denied_names_by_any_way_through_proc(srt, project, way):
+    code = f"""
+import os
+way = {way!r}.format(tid=os.getpid(), pid=os.getpid())
+try: open(way + '/absent.env', 'w'); print('made')
+except OSError as e: print(e.errno)
+open(way + '/other', 'w'); print('other')
+"""
+    policy = {"filesystem": {"allowWrite": [str(project)], "denyWrite": [str(project / "absent.env")]}}
+    r = srt.run(["/usr/bin/python3", "-c", code], policy, cwd=str(project))
+    assert r.out == "30\nother\n" and not (project / "absent.env").exists(), r
+    r.only(op="file-create", target=str(project / "absent.env"))
+
+
+def test_priorities_and_versions_of_others(srt, tmp_path):
+    """A process group has members outside; an input file is the host's."""
+    (tmp_path / "f").write_text("x")
+    code = """
+import ctypes, os
+lib = ctypes.CDLL(None, use_errno=True)
+def what(r): return 'done' if r >= 0 else ctypes.get_errno()
+print(what(lib.setpriority(1, 0, 19)), what(lib.setpriority(0, 0, 5)))
+print(what(lib.syscall(251, 2, 0, 3 << 13)), what(lib.syscall(251, 1, 0, 3 << 13)))
+print(what(lib.ioctl(0, 0x40087602, ctypes.byref(ctypes.c_long(777)))))
+"""
+    with open(tmp_path / "f", "rb") as f:
+        r = srt.run(["/usr/bin/python3", "-c", code], {}, stdin=f)
+    assert r.out == "1 done\n1 done\n1\n" and os.getpriority(os.PRIO_PROCESS, 0) == 0, r

@@ -13,6 +13,8 @@
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/fs.h>
+#include <linux/fsverity.h>
+#include <linux/ioprio.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -20,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -107,6 +110,11 @@ struct args_rule {
 static const struct args_rule allowed[] = {
     {"clone", {{0, NEW_NAMESPACES, 0}, NONE, NONE}},
     {"unshare", {{0, NEW_NAMESPACES, 0}, NONE, NONE}},
+    /* A process group has members outside. */
+    {"setpriority", {{0, LOW32, PRIO_PROCESS}, NONE, NONE}},
+    {"setpriority", {{0, LOW32, PRIO_USER}, NONE, NONE}},
+    {"ioprio_set", {{0, LOW32, IOPRIO_WHO_PROCESS}, NONE, NONE}},
+    {"ioprio_set", {{0, LOW32, IOPRIO_WHO_USER}, NONE, NONE}},
     {"sendto", {{3, MSG_FASTOPEN, 0}, NONE, NONE}},
     {"sendmsg", {{2, MSG_FASTOPEN, 0}, NONE, NONE}},
     {"sendmmsg", {{3, MSG_FASTOPEN, 0}, NONE, NONE}},
@@ -213,9 +221,12 @@ static enum srt_rc add_unknown(struct builder *b)
  */
 static size_t prefix(const struct builder *b, struct sock_filter *out)
 {
-    static const uint32_t requests[] = {TIOCSTI, TIOCLINUX,
+    static const uint32_t requests[] = {TIOCSTI,
+                                        TIOCLINUX,
                                         (uint32_t)FS_IOC_SETFLAGS,
-                                        (uint32_t)FS_IOC_FSSETXATTR};
+                                        (uint32_t)FS_IOC_FSSETXATTR,
+                                        (uint32_t)FS_IOC_SETVERSION,
+                                        (uint32_t)FS_IOC_ENABLE_VERITY};
     const uint8_t n = SRT_ARRAY_LEN(requests);
     const uint32_t notify = b->options->listener ? SECCOMP_RET_USER_NOTIF
                                                  : SECCOMP_RET_ERRNO | EPERM;

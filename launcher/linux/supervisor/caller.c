@@ -172,11 +172,62 @@ struct walk {
     char rest[2 * SRT_PATH_MAX]; /* still to go */
 };
 
+/* The last number of a line of /proc/TID/status: as the innermost pid
+ * namespace has it, which is the sandbox's.  0: not known. */
+static long innermost(const char *status, const char *key)
+{
+    const char *at = strstr(status, key);
+    long id = 0;
+    char *end;
+
+    if (at == NULL)
+        return 0;
+    for (at += strlen(key); *at == '\t'; at = end) {
+        id = strtol(at, &end, 10);
+        if (end == at)
+            break;
+    }
+    return id;
+}
+
+/* What the link `name` in the root of a procfs says to the caller; -1 with
+ * errno.  Never a descriptor of the host's procfs: a ".." would lead out of
+ * the sandbox. */
+static ssize_t read_own_link(const struct sup *s, pid_t tid, const char *name,
+                             char *out, size_t size)
+{
+    char path[32];
+    char status[4096];
+    SRT_AUTO_FD int fd = -1;
+    long process;
+    long thread;
+    ssize_t n;
+
+    (void)snprintf(path, sizeof(path), "%d/status", tid);
+    fd = openat(s->proc, path, O_RDONLY | O_CLOEXEC);
+    n = fd >= 0 ? read(fd, status, sizeof(status) - 1) : -1;
+    if (n <= 0)
+        return -1;
+    status[n] = '\0';
+    process = innermost(status, "\nNStgid:");
+    thread = innermost(status, "\nNSpid:");
+    if (process <= 0 || thread <= 0) {
+        errno = ENOENT;
+        return -1;
+    }
+    return strcmp(name, "self") == 0
+               ? snprintf(out, size, "%ld", process)
+               : snprintf(out, size, "%ld/task/%ld", process, thread);
+}
+
 /* Put a link's target in front of the rest. */
-static int add_target(struct walk *w, const char *name, size_t behind)
+static int add_target(const struct sup *s, pid_t tid, struct walk *w,
+                      const char *name, size_t behind)
 {
     char target[2 * SRT_PATH_MAX];
-    ssize_t n = readlinkat(w->at, name, target, SRT_PATH_MAX);
+    ssize_t n = means_caller(w->at, name)
+                    ? read_own_link(s, tid, name, target, SRT_PATH_MAX)
+                    : readlinkat(w->at, name, target, SRT_PATH_MAX);
     size_t left = strlen(w->rest + behind);
 
     if (n < 0)
@@ -198,20 +249,18 @@ static int add_target(struct walk *w, const char *name, size_t behind)
 static int step(const struct sup *s, pid_t tid, struct walk *w,
                 const char *name, size_t behind)
 {
-    char own[16];
     struct stat st;
     int next;
 
-    if (means_caller(w->at, name)) {
-        (void)snprintf(own, sizeof(own), "%d", tid);
-        next = openat(s->proc, own, O_PATH | O_CLOEXEC);
-    } else if (is_magic(w->at, name)) {
+    if (means_caller(w->at, name))
+        return add_target(s, tid, w, name, behind);
+    if (is_magic(w->at, name)) {
         next = openat(w->at, name, O_PATH | O_CLOEXEC);
     } else {
         next = openat(w->at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         if (next >= 0 && fstat(next, &st) == 0 && S_ISLNK(st.st_mode)) {
             srt_fd_close(&next);
-            return add_target(w, name, behind);
+            return add_target(s, tid, w, name, behind);
         }
     }
     if (next < 0)

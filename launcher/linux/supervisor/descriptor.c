@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 #include <utime.h>
@@ -215,27 +217,19 @@ static int do_call(const struct sup *s, const struct seccomp_notif *n, int fd)
     }
 }
 
-/* 0 or an errno. */
+/* 0 or an errno.  Modes of the machine's files in a procfs are the same in
+ * every one: the kernel keeps them once. */
 static int perform(const struct sup *s, const struct seccomp_notif *n, int fd)
 {
+    struct statfs fs;
     int err;
 
     sup_leave();
-    err = do_call(s, n, fd);
+    err = fstatfs(fd, &fs) != 0           ? errno
+          : fs.f_type == PROC_SUPER_MAGIC ? EPERM
+                                          : do_call(s, n, fd);
     sup_return();
     return err;
-}
-
-void sup_path_perform(struct sup *s, const struct seccomp_notif *n,
-                      const struct sup_entry *at)
-{
-    SRT_AUTO_FD int fd = -1;
-
-    sup_leave();
-    fd = openat(at->parent, at->name[0] != '\0' ? at->name : ".",
-                O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    sup_return();
-    sup_answer(s, n->id, fd >= 0 ? perform(s, n, fd) : errno, 0);
 }
 
 /* ---- judging ---- */
@@ -362,4 +356,34 @@ void sup_descriptor_call(struct sup *s, const struct seccomp_notif *n,
     (void)channel_msg_add(&m, "");
     sup_files_add_attribute(&m, n, row);
     sup_refuse(s, n, &m, &d);
+}
+
+/* The object is looked at again: what was judged is a name, and another may have
+ * come to stand there, or it lies on a mount that is not the sandbox's. */
+static int perform_here(struct sup *s, const struct seccomp_notif *n,
+                        const struct sup_entry *at)
+{
+    char path[SRT_PATH_MAX];
+    SRT_AUTO_FD int fd = openat(at->parent,
+                                at->name[0] != '\0' ? at->name : ".",
+                                O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd < 0)
+        return errno;
+    if (is_foreign_device(s, fd) || !locate(s, fd, path, sizeof(path)) ||
+        path[0] == '\0' ||
+        policy_decide_write(s->image, path).verdict == POLICY_DENY)
+        return EPERM;
+    return perform(s, n, fd);
+}
+
+void sup_path_perform(struct sup *s, const struct seccomp_notif *n,
+                      const struct sup_entry *at)
+{
+    int err;
+
+    sup_leave();
+    err = perform_here(s, n, at);
+    sup_return();
+    sup_answer(s, n->id, err, 0);
 }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/fsverity.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -252,7 +253,8 @@ static bool is_masked(struct sup *s, const struct seccomp_notif *n,
  * may be denied that only its name protects. */
 static void go_on(struct sup *s, const struct seccomp_notif *n, int err)
 {
-    if (srt_fd_is_lack(err))
+    /* Nor is a real path that is too long to be judged the kernel's to take. */
+    if (srt_fd_is_lack(err) || err == ENAMETOOLONG)
         sup_answer(s, n->id, err, 0);
     else
         sup_continue(s, n->id);
@@ -503,7 +505,9 @@ static void call_ioctl(struct sup *s, const struct seccomp_notif *n,
     if (request == (uint32_t)FS_IOC_SETFLAGS ||
         request == (uint32_t)FS_IOC_FSSETXATTR)
         sup_descriptor_call(s, n, row, arg_int(n, 0));
-    else if (request == TIOCSTI || request == TIOCLINUX)
+    else if (request == TIOCSTI || request == TIOCLINUX ||
+             request == (uint32_t)FS_IOC_SETVERSION ||
+             request == (uint32_t)FS_IOC_ENABLE_VERITY)
         sup_syscalls_refuse(s, n);
     else
         sup_continue(s, n->id);

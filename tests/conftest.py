@@ -14,6 +14,14 @@ SRT = os.path.join(BUILD, "bin", "srt")
 HELPERS = os.path.join(BUILD, "helpers")
 
 
+# A shell that starts us in the background may have these ignored, and what is ignored stays so in
+# every program; the tests are about programs that handle them.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGQUIT) == signal.SIG_IGN:
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+
+
 class Result:
     """What one run of srt left behind."""
 

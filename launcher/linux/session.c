@@ -84,14 +84,18 @@ void session_send(struct session *s, const struct channel_msg *m)
 {
     struct session_private *p = s->priv;
     uint64_t one = 1;
+    bool rests;
     int err;
 
+    /* At once where the socket has room: a program waits for most of them. */
     (void)pthread_mutex_lock(&p->lock);
-    err = queue_add(&p->queue, m, NULL, 0);
+    err = queue_send(&p->queue, p->p.channel[0], m, NULL, 0);
     if (err != 0)
         p->queue_err = err;
+    rests = err != 0 || p->queue.n > 0;
     (void)pthread_mutex_unlock(&p->lock);
-    (void)!write(p->wake_fd, &one, sizeof(one));
+    if (rests)
+        (void)!write(p->wake_fd, &one, sizeof(one));
 }
 
 /* Send what is queued as far as the socket takes it. */

@@ -27,6 +27,9 @@ static int dial(const char *address, const char *port)
 
     a.sin_port = htons((unsigned short)strtol(port, NULL, 10));
     inet_pton(AF_INET, address, &a.sin_addr);
+    /* Nothing stays behind that would make the next wait for a port. */
+    (void)setsockopt(s, SOL_SOCKET, SO_LINGER, &(struct linger){1, 0},
+                     sizeof(struct linger));
     if (connect(s, (struct sockaddr *)&a, sizeof a) != 0) {
         perror("connect");
         exit(1);

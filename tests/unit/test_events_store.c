@@ -334,6 +334,7 @@ static void test_ignored_by_every_name(void **state)
     assert_int_equal(r.n, 4); /* start, two violations, exit */
     assert_string_equal(text_of(r.at[1], "target2"), "/etc/evil");
     assert_string_equal(text_of(r.at[2], "target"), "/etc/evil");
+    release(&r);
     policy_release(&policy);
     policy_settings_release(&settings);
     srt_buf_release(&diags);

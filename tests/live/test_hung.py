@@ -44,6 +44,7 @@ def test_a_hung_file_system_stops_nobody_else(srt, net, tmp_path, project, where
     files = {"allowWrite": [str(project)], "denyRead": [str(tmp_path / "secret")]}
     if where == "writable":
         files["allowWrite"].append(os.path.dirname(hung))
+        files["mandatoryDenySearchDepth"] = 1  # a search of it would wait, as any
     if where == "denied":
         files["denyRead"].append(hung)
     policy = {"filesystem": files, "network": {"allowedAddresses": ["203.0.113.10"]}}

@@ -147,6 +147,13 @@ static enum srt_rc judge_unlisted(struct scan *s, const char *path, int e)
     return SRT_OK;
 }
 
+/* NULL with errno 0 at the end. */
+static struct dirent *next_name(DIR *d)
+{
+    errno = 0;
+    return readdir(d); /* NOLINT(concurrency-mt-unsafe): a stream of our own */
+}
+
 static enum srt_rc read_directory(struct scan *s, const struct pending *at)
 {
     DIR *d = opendir(at->path);
@@ -155,8 +162,7 @@ static enum srt_rc read_directory(struct scan *s, const struct pending *at)
 
     if (d == NULL)
         return judge_unlisted(s, at->path, errno);
-    /* NOLINTNEXTLINE(concurrency-mt-unsafe): a stream of our own */
-    while (rc == SRT_OK && (errno = 0, e = readdir(d)) != NULL) {
+    while (rc == SRT_OK && (e = next_name(d)) != NULL) {
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
             continue;
         if (++s->names > WALK_MAX_NAMES)

@@ -6,6 +6,7 @@ prints one table: the median of the pairwise ratio, the ratio of the two minima
 (what is left where the machine is busy), the medians of both sides.
 Everything stays on loopback addresses of a network namespace of its own.
 """
+import contextlib
 import json
 import os
 import shutil
@@ -182,7 +183,7 @@ class Bench:
 
     def connect(self):
         """connect+close against direct, and one stream through a routed connection."""
-        listener = socket.create_server((ADDRESS, 0))
+        listener = socket.create_server((ADDRESS, 0), backlog=4096)
         port = str(listener.getsockname()[1])
 
         def serve():
@@ -207,7 +208,7 @@ class Bench:
 
 
 def drain(connection):
-    with connection:
+    with connection, contextlib.suppress(ConnectionResetError):  # how a client ends
         buffer = bytearray(1 << 18)
         while connection.recv_into(buffer):
             pass

@@ -202,6 +202,21 @@ def wait_until(condition, timeout=5.0, what="condition"):
         time.sleep(0.01)
 
 
+def left_of(sessions, marker):
+    """Processes of some runs: their sessions, which only the supervisors leave, and all that name the marker."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
+                fields = f.read().rpartition(")")[2].split()
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                if fields[0] != "Z" and (int(fields[3]) in sessions or marker.encode() in f.read()):
+                    found.append(int(pid))
+        except OSError:
+            pass
+    return found
+
+
 def processes_with(marker):
     """Host pids whose command line holds `marker`, ourselves not."""
     found = []

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from conftest import Srt, helper, kill_quietly, supervisor_of, wait_until
+from conftest import Srt, helper, kill_quietly, left_of, supervisor_of, wait_until
 
 PYTHON = "/usr/bin/python3"
 DISABLED = {"filesystem": {"disabled": True}}
@@ -173,21 +173,6 @@ def test_output_that_may_not_be_read(srt, project, tmp_path, fd):
 
 
 # ---- the start ----
-
-def left_of(sessions, marker):
-    """Processes of some runs: their sessions, which only the supervisors leave, and all that name the marker."""
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
-                fields = f.read().rpartition(")")[2].split()
-            with open(f"/proc/{pid}/cmdline", "rb") as f:
-                if fields[0] != "Z" and (int(fields[3]) in sessions or marker.encode() in f.read()):
-                    found.append(int(pid))
-        except OSError:
-            pass
-    return found
-
 
 def test_killed_in_the_first_moments(srt):
     """150 starts, each killed within 40 ms: three seconds later no process of any is left."""

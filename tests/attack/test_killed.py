@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from conftest import kill_quietly, srt_children
+from conftest import kill_quietly, left_of, srt_children
 
 RUNS = 30  # for each victim
 
@@ -33,21 +33,6 @@ print('end', flush=True)
 """
 
 
-def left_of(session, marker):
-    """Processes of a run: its session, which only the supervisor leaves, and all that name its marker."""
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
-                fields = f.read().rpartition(")")[2].split()
-            with open(f"/proc/{pid}/cmdline", "rb") as f:
-                if fields[0] != "Z" and (int(fields[3]) == session or marker.encode() in f.read()):
-                    found.append((int(pid), fields[0], os.readlink(f"/proc/{pid}/exe")))
-        except OSError:
-            pass
-    return found
-
-
 class Runs:
     def __init__(self, srt, net, tmp_path, project):
         assert net
@@ -69,7 +54,7 @@ class Runs:
         out, err = p.communicate(timeout=20)
         told = f"{told}: exit {p.returncode}\n{out}\n{err}"
         deadline = time.monotonic() + 2
-        while left := left_of(p.pid, self.marker):
+        while left := left_of({p.pid}, self.marker):
             assert time.monotonic() < deadline, f"left {left}, {told}"
             time.sleep(0.01)
         assert "LEAK" not in out and "secret" not in out, told

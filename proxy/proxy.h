@@ -36,7 +36,8 @@ struct proxy_client {
     uint16_t port; /* local port of the client inside, host order */
 };
 
-/* A refusal, told before it is answered. */
+/* A refusal, told before it is answered.  The decision may be to allow: then it
+ * is srt that could not. */
 struct proxy_refusal {
     struct proxy_client client;
     const char *host; /* canonical name or address, as asked; untrusted
@@ -109,13 +110,14 @@ enum srt_rc proxy_serve_socks(struct proxy *p, int fd,
  *   proxy_route_tunnel()   the accepted end of the caller's socket; becomes
  *                          the proxy's.  Bytes flow once the dial succeeded;
  *                          if it fails, fd is closed with a reset.
- *   proxy_route_cancel()   the caller gave up: forget the id.
+ *   proxy_route_cancel()   forget the id: the caller gave up; or err, it could
+ *                          not be connected inside, which ops.refused tells.
  *
  * Callbacks may come from inside proxy_route_connect().
  */
 void proxy_route_connect(struct proxy *p, uint64_t id, pid_t tid,
                          struct policy_addr a, uint16_t port, bool blocking);
 void proxy_route_tunnel(struct proxy *p, uint64_t id, int fd);
-void proxy_route_cancel(struct proxy *p, uint64_t id);
+void proxy_route_cancel(struct proxy *p, uint64_t id, int err);
 
 #endif

@@ -19,6 +19,9 @@ struct proxy_route {
     int upstream;            /* owned, -1: not connected (yet) */
     int accepted;            /* owned, -1: not there (yet) */
     bool blocking;
+    pid_t tid;             /* who asked, for what */
+    struct policy_addr to;
+    uint16_t port;
 };
 
 static struct proxy_route **bucket(struct proxy *p, uint64_t id)
@@ -73,6 +76,28 @@ static void join(struct proxy_route *r)
     (void)proxy_tunnel_start(p, accepted, upstream, NULL, 0);
 }
 
+/* Judge; tell a refusal, or that err is what an admitted one comes to. */
+static enum policy_verdict judge(struct proxy *p, pid_t tid,
+                                 struct policy_addr a, uint16_t port, int err)
+{
+    char text[POLICY_ADDR_TEXT_MAX];
+    const char *host;
+    struct policy_decision d = proxy_admit_address(p, a, port, text, &host);
+    const struct proxy_refusal refusal = {
+        .client = {.via = PROXY_VIA_ROUTE, .tid = tid},
+        .host = host,
+        .port = port,
+        .address = a,
+        .call = "connect",
+        .decision = d,
+        .err = d.verdict == POLICY_DENY ? EACCES : err,
+    };
+
+    if (refusal.err != 0)
+        p->ops.refused(p->ops.ctx, &refusal);
+    return d.verdict;
+}
+
 static void on_dialed(void *ctx, int fd, int err)
 {
     struct proxy_route *r = ctx;
@@ -82,6 +107,8 @@ static void on_dialed(void *ctx, int fd, int err)
 
     r->dial = NULL;
     r->upstream = fd;
+    if (srt_fd_is_lack(err)) /* of srt itself */
+        (void)judge(p, r->tid, r->to, r->port, err);
     if (err != 0)
         drop(r); /* resets an accepted end that is already there */
     else if (r->accepted >= 0)
@@ -111,23 +138,9 @@ static struct proxy_route *new_route(struct proxy *p, uint64_t id,
 void proxy_route_connect(struct proxy *p, uint64_t id, pid_t tid,
                          struct policy_addr a, uint16_t port, bool blocking)
 {
-    char text[POLICY_ADDR_TEXT_MAX];
-    const char *host;
-    struct policy_decision d = proxy_admit_address(p, a, port, text, &host);
     struct proxy_route *r;
 
-    if (d.verdict == POLICY_DENY) {
-        const struct proxy_refusal refusal = {
-            .client = {.via = PROXY_VIA_ROUTE, .tid = tid},
-            .host = host,
-            .port = port,
-            .address = a,
-            .call = "connect",
-            .decision = d,
-            .err = EACCES,
-        };
-
-        p->ops.refused(p->ops.ctx, &refusal);
+    if (judge(p, tid, a, port, 0) == POLICY_DENY) {
         p->ops.verdict(p->ops.ctx, id, EACCES);
         return;
     }
@@ -136,13 +149,18 @@ void proxy_route_connect(struct proxy *p, uint64_t id, pid_t tid,
         return;
     }
     r = new_route(p, id, blocking);
-    if (r != NULL)
+    if (r != NULL) {
+        r->tid = tid;
+        r->to = a;
+        r->port = port;
         r->dial = proxy_dial_start(p, &a, 1, port, on_dialed, r);
+    }
     if (r == NULL || r->dial == NULL) {
         if (r != NULL)
             drop(r);
         else
             proxy_release_connection(p);
+        (void)judge(p, tid, a, port, ENOBUFS);
         p->ops.verdict(p->ops.ctx, id, ENOBUFS);
         return;
     }
@@ -163,12 +181,15 @@ void proxy_route_tunnel(struct proxy *p, uint64_t id, int fd)
         join(*at);
 }
 
-void proxy_route_cancel(struct proxy *p, uint64_t id)
+void proxy_route_cancel(struct proxy *p, uint64_t id, int err)
 {
     struct proxy_route **at = find(p, id);
 
-    if (at != NULL)
-        drop(*at);
+    if (at == NULL)
+        return;
+    if (err != 0)
+        (void)judge(p, (*at)->tid, (*at)->to, (*at)->port, err);
+    drop(*at);
 }
 
 void proxy_routes_free(struct proxy *p)

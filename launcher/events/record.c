@@ -115,6 +115,7 @@ void events_record_start(struct srt_buf *b, struct events_record_head h,
     events_json_list(b, "layers", st->layers);
     events_json_list(b, "weakenings", st->weakenings);
     events_json_list(b, "silent", st->silent);
+    events_json_list(b, "untold", st->untold);
     events_json_list(b, "argv", st->argv);
     add_some(b, "cwd", st->cwd);
     end(b);

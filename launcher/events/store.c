@@ -14,6 +14,8 @@
 #include "launcher/events/dest.h"
 #include "launcher/events/fold.h"
 #include "launcher/events/human.h"
+#include "launcher/events/kinds.h"
+#include "launcher/events/names.h"
 #include "launcher/events/people.h"
 #include "launcher/events/recent.h"
 #include "launcher/events/record.h"
@@ -41,6 +43,7 @@ struct events_store {
     bool lines; /* a line for each refusal, else a summary at the end */
     struct events_totals totals;
     struct events_fold *fold;
+    struct events_kinds allowed; /* and failed all the same */
     struct events_recent recent;
     struct policy_change_log changes;
     uint64_t ignored;
@@ -294,7 +297,9 @@ static void tell_violation(struct events_store *s,
         events_human_who(&who, p);
     events_record_violation(&s->json, next_head(s), v, p, &s->changes);
     put_json(s, v->allowed ? NULL : v->rule, true, 1);
-    if (!v->allowed)
+    if (v->allowed)
+        events_kinds_begin(&s->allowed, v, s->seq);
+    else
         events_fold_begin(s->fold, key, s->seq, srt_buf_str(&who),
                           srt_clock_ms());
     tell_people(s, v, srt_buf_str(&who));
@@ -320,7 +325,8 @@ void events_store_violation(struct events_store *s,
     } else if (is_ignored(s, v)) {
         s->ignored++;
     } else if (v->allowed) {
-        tell_violation(s, v, p, &key);
+        if (!events_kinds_hit(&s->allowed, v))
+            tell_violation(s, v, p, &key);
     } else {
         events_totals_add(&s->totals, v->rule, v->probe, v->uncertain);
         events_fold_expire(s->fold, srt_clock_ms(), false);
@@ -428,6 +434,26 @@ static void annotate(struct events_store *s)
     }
 }
 
+/* How often it happened, of what the policy allows and still failed. */
+static void tell_allowed(struct events_store *s)
+{
+    char message[MESSAGE_BYTES];
+
+    for (size_t i = 0; i < s->allowed.n; i++) {
+        const struct events_kind *k = &s->allowed.at[i];
+
+        if (k->more == 0)
+            continue;
+        events_record_repeat(&s->json, next_head(s), k->seq, k->more, true);
+        put_json(s, NULL, false, 1);
+        (void)snprintf(message, sizeof(message),
+                       EVENTS_ALLOWED_TEXT ": %s, %llu times more (%.900s)",
+                       events_names_verb(k->op), (unsigned long long)k->more,
+                       k->rule);
+        warn_people(s, message);
+    }
+}
+
 static void stop_ticker(struct events_store *s)
 {
     bool ticking;
@@ -470,6 +496,7 @@ void events_store_finish(struct events_store *s, int status)
     if (!s->finished) {
         s->finished = true;
         events_fold_expire(s->fold, srt_clock_ms(), true);
+        tell_allowed(s);
         if (!s->failed) {
             events_record_exit(&s->json, next_head(s), status, &s->totals,
                                s->ignored);
@@ -494,6 +521,7 @@ void events_store_free(struct events_store *s)
         events_sink_free(s->sinks[i]);
     events_people_release(&s->people);
     events_fold_free(s->fold);
+    events_kinds_release(&s->allowed);
     events_totals_release(&s->totals);
     events_recent_release(&s->recent);
     policy_change_log_release(&s->changes);

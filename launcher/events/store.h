@@ -39,7 +39,8 @@ bool events_store_owns_fd(const struct events_store *s, int fd);
 
 /* The first record: policy, layers in force, every weakening.  `layers` and
  * `weakenings` are NULL-terminated lists of words and sentences; `silent` are
- * the system calls answered ENOSYS without an event. */
+ * the system calls answered ENOSYS without an event; `untold` sentences: what
+ * may fail without a record though the policy does not refuse it. */
 struct events_start {
     const char *policy_path; /* NULL: built-in */
     const char *policy_sha256;
@@ -47,6 +48,7 @@ struct events_start {
     const char *const *layers;
     const char *const *weakenings;
     const char *const *silent;
+    const char *const *untold;
     const char *const *argv; /* NULL-terminated */
     const char *cwd;
 };

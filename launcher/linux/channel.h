@@ -27,7 +27,8 @@ enum channel_type {
     /* supervisor -> launcher, serving */
     CHANNEL_REFUSED, /* a refused call; answered by CHANNEL_ANSWER */
     CHANNEL_CONNECT, /* a TCP connect to judge (and dial if blocking) */
-    CHANNEL_CANCEL,  /* the caller gave up or died: forget slot */
+    CHANNEL_CANCEL,  /* forget slot: the caller gave up or died; or, with an
+                        error, it could not be connected inside */
     CHANNEL_TUNNEL,  /* fds[0]: the accepted end; slot as in CONNECT */
     CHANNEL_WARNING,
     /* launcher -> supervisor */
@@ -58,7 +59,11 @@ enum channel_check {
     CHANNEL_CHECK_REMOVE, /* unlink, rmdir (AT_REMOVEDIR in flags) */
     CHANNEL_CHECK_RENAME,
     CHANNEL_CHECK_LINK,
-    CHANNEL_CHECK_META, /* chmod, chown, utimens, setflags */
+    /* From here on: what the supervisor performs itself. */
+    CHANNEL_CHECK_MODE,  /* chmod */
+    CHANNEL_CHECK_OWNER, /* chown, per owner and group */
+    CHANNEL_CHECK_TIMES, /* utimens; flags != 0: to times of its own */
+    CHANNEL_CHECK_FLAGS, /* FS_IOC_SETFLAGS: what of flags takes a capability */
     CHANNEL_CHECK_XATTR,
 };
 
@@ -70,7 +75,7 @@ enum channel_text {
     CHANNEL_DIR2,
     CHANNEL_NAME2, /* or the attribute's name */
     CHANNEL_REQUESTED,
-    CHANNEL_RULE, /* the decision that refuses: policy_decision */
+    CHANNEL_RULE, /* the decision: policy_decision */
     CHANNEL_REASON,
     CHANNEL_TEXTS
 };
@@ -87,10 +92,15 @@ struct channel_msg {
     int32_t op;    /* enum events_op */
     int32_t check; /* enum channel_check */
     int32_t flags; /* open, rename or AT_ flags of the call */
+    uint32_t owner, group; /* of chown; UINT32_MAX: stays */
     int32_t nonblocking;
     int32_t second;    /* of two names, it is the second that is refused */
-    uint64_t dev, ino; /* of the first parent directory; 0: a mask is
-                          there, and what lies behind it is meant */
+    int32_t allowed;   /* the policy allows it; it is the sandbox that fails */
+    /* Of the parent directories; 0: a mask is there, and what lies behind it is
+     * meant. */
+    struct channel_place {
+        uint64_t dev, ino;
+    } parent, parent2;
     union srt_sockaddr addr;
     /* Strings, each NUL-terminated in `bytes`, in the order of enum
      * channel_text; absent: "". */

@@ -9,7 +9,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -18,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/path.h"
+#include "launcher/linux/mount_id.h"
 
 #ifndef RENAME_NOREPLACE
 # define RENAME_NOREPLACE 1
@@ -58,6 +61,23 @@ static int may(int dir, const char *name, int mode)
     return faccessat(dir, name, mode, AT_EACCESS) == 0 ? 0 : errno;
 }
 
+/* Has srt this capability outside (capabilities(7))? */
+static bool is_capable(unsigned cap)
+{
+    struct __user_cap_header_struct h = {.version =
+                                             _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct d[2] = {0};
+
+    return syscall(SYS_capget, &h, d) == 0 &&
+           (d[cap / 32].effective & 1u << cap % 32) != 0;
+}
+
+/* inode_owner_or_capable() of the kernel. */
+static bool is_owner(const struct name *n)
+{
+    return n->st.st_uid == geteuid() || is_capable(CAP_FOWNER);
+}
+
 static int may_change_dir(const struct name *n)
 {
     return may(n->dir, ".", W_OK | X_OK);
@@ -67,12 +87,11 @@ static int may_change_dir(const struct name *n)
 static int may_delete(const struct name *n)
 {
     int err = may_change_dir(n);
-    uid_t me = geteuid();
 
     if (err != 0)
         return err;
-    if ((n->dir_st.st_mode & S_ISVTX) != 0 && me != 0 && n->st.st_uid != me &&
-        n->dir_st.st_uid != me)
+    if ((n->dir_st.st_mode & S_ISVTX) != 0 && n->dir_st.st_uid != geteuid() &&
+        !is_owner(n))
         return EPERM;
     return 0;
 }
@@ -237,23 +256,36 @@ static bool is_shut(const struct name *n)
     return !n->exists && n->why_not == EACCES;
 }
 
-static int check_rename(const struct name *from, const struct name *to,
-                        int flags)
+/* What a second name fails for, whatever comes to it. */
+static int check_second(const struct channel_msg *m, const struct name *to)
 {
-    bool exchange = (flags & RENAME_EXCHANGE) != 0;
+    const bool renames = m->check == CHANNEL_CHECK_RENAME;
+
+    if (!to->exists && ((renames && (m->flags & RENAME_EXCHANGE) != 0) ||
+                        to->why_not != ENOENT))
+        return to->why_not;
+    if (to->exists && (!renames || (m->flags & RENAME_NOREPLACE) != 0))
+        return EEXIST;
+    return 0;
+}
+
+static int check_rename(const struct channel_msg *m, const struct name *from,
+                        const struct name *to)
+{
+    bool exchange = (m->flags & RENAME_EXCHANGE) != 0;
     int err;
 
     if (is_shut(from) || is_shut(to))
         return EACCES;
     if (!from->exists)
         return from->why_not;
-    if (!to->exists && (exchange || to->why_not != ENOENT))
-        return to->why_not;
-    if (to->exists && (flags & RENAME_NOREPLACE) != 0)
-        return EEXIST;
+    err = check_second(m, to);
+    if (err != 0)
+        return err;
     if (is_read_only(from->dir))
         return EROFS;
-    if (from->st.st_dev != to->dir_st.st_dev)
+    if (mount_id(from->dir, "") != mount_id(to->dir, "") ||
+        from->st.st_dev != to->dir_st.st_dev)
         return EXDEV;
     err = may_delete(from);
     if (err != 0)
@@ -270,17 +302,18 @@ static int check_rename(const struct name *from, const struct name *to,
     return S_ISDIR(to->st.st_mode) && !is_empty(to) ? ENOTEMPTY : 0;
 }
 
-static int check_link(const struct name *from, const struct name *to)
+static int check_link(const struct channel_msg *m, const struct name *from,
+                      const struct name *to)
 {
     int err;
 
     if (!from->exists)
         return from->why_not;
-    if (to->exists)
-        return EEXIST;
-    if (to->why_not != ENOENT)
-        return to->why_not;
-    if (from->st.st_dev != to->dir_st.st_dev)
+    err = check_second(m, to);
+    if (err != 0)
+        return err;
+    if (mount_id(from->dir, from->text) != mount_id(to->dir, "") ||
+        from->st.st_dev != to->dir_st.st_dev)
         return EXDEV;
     err = may_change_dir(to);
     if (err != 0)
@@ -288,7 +321,7 @@ static int check_link(const struct name *from, const struct name *to)
     if (S_ISDIR(from->st.st_mode))
         return EPERM;
     /* fs.protected_hardlinks: only what one owns, or may write. */
-    if (geteuid() != 0 && from->st.st_uid != geteuid() &&
+    if (!is_owner(from) &&
         (!S_ISREG(from->st.st_mode) ||
          (from->st.st_mode & (S_ISUID | S_ISGID)) != 0 ||
          may(from->dir, from->text, R_OK | W_OK) != 0))
@@ -296,48 +329,102 @@ static int check_link(const struct name *from, const struct name *to)
     return 0;
 }
 
-/* chmod and chown: the owner; utimens and xattr: the owner, or who may write
- * (utimens to now, user xattrs).  What we cannot tell apart passes. */
-static int check_meta(const struct name *n, int nr)
+/* What every change of what a file is needs. */
+static int check_change(const struct name *n)
 {
-    bool owner_only = nr == SYS_fchmod || nr == SYS_fchmodat || nr == 452 ||
-                      nr == SYS_fchown || nr == SYS_fchownat;
-
     if (!n->exists)
         return n->why_not;
-#ifdef SYS_chmod
-    owner_only |= nr == SYS_chmod || nr == SYS_chown || nr == SYS_lchown;
-#endif
-    if (is_read_only(n->dir))
-        return EROFS;
-    if (geteuid() == 0 || n->st.st_uid == geteuid())
-        return 0;
-    if (owner_only)
-        return EPERM;
-    return may(n->dir, n->text, W_OK);
+    return is_read_only(n->dir) ? EROFS : 0;
+}
+
+static int check_mode(const struct name *n)
+{
+    int err = check_change(n);
+
+    return err != 0 || is_owner(n) ? err : EPERM;
+}
+
+static bool in_group(gid_t gid)
+{
+    int n = getgroups(0, NULL);
+    gid_t *groups = n > 0 ? calloc((size_t)n, sizeof(*groups)) : NULL;
+    bool found = gid == getegid();
+
+    n = groups != NULL ? getgroups(n, groups) : 0;
+    for (int i = 0; i < n; i++)
+        found |= groups[i] == gid;
+    free(groups);
+    return found;
+}
+
+/* chown_ok() and chgrp_ok() of fs/attr.c. */
+static int check_owner(const struct name *n, uid_t uid, gid_t gid)
+{
+    const bool own = n->st.st_uid == geteuid();
+    const bool uid_ok = uid == (uid_t)-1 || (own && uid == n->st.st_uid);
+    const bool gid_ok = gid == (gid_t)-1 ||
+                        (own && (gid == n->st.st_gid || in_group(gid)));
+    int err = check_change(n);
+
+    if (err != 0 || (uid_ok && gid_ok) || is_capable(CAP_CHOWN))
+        return err;
+    return EPERM;
+}
+
+/* To now: also who may write. */
+static int check_times(const struct name *n, bool to_given)
+{
+    int err = check_change(n);
+
+    if (err != 0 || is_owner(n))
+        return err;
+    return to_given ? EPERM : may(n->dir, n->text, W_OK);
+}
+
+static int check_flags(const struct name *n, int privileged)
+{
+    int err = check_mode(n);
+
+    return err != 0 || privileged == 0 || is_capable(CAP_LINUX_IMMUTABLE)
+               ? err
+               : EPERM;
+}
+
+static bool begins(const char *s, const char *with)
+{
+    return strncmp(s, with, strlen(with)) == 0;
 }
 
 /* xattr(7): user attributes only of files and directories, and only by who may
- * write; the others by the owner. */
+ * write; those of the system by the owner, of the kernel by root. */
+static int may_change_xattr(const struct name *n, const char *attribute)
+{
+    if (begins(attribute, "user.")) {
+        if (!S_ISREG(n->st.st_mode) && !S_ISDIR(n->st.st_mode))
+            return EPERM;
+        return may(n->dir, n->text, W_OK);
+    }
+    if (begins(attribute, "trusted.") ||
+        (begins(attribute, "security.") &&
+         strcmp(attribute, "security.capability") != 0))
+        return is_capable(CAP_SYS_ADMIN) ? 0 : EPERM;
+    if (begins(attribute, "security."))
+        return is_capable(CAP_SETFCAP) ? 0 : EPERM;
+    if (!begins(attribute, "system."))
+        return EOPNOTSUPP;
+    return is_owner(n) ? 0 : EPERM;
+}
+
 static int check_xattr(const struct name *n, const char *attribute, int nr)
 {
     bool removes = nr == SYS_removexattr || nr == SYS_lremovexattr ||
                    nr == SYS_fremovexattr;
     char path[64];
     SRT_AUTO_FD int fd = -1;
-    int err;
+    int err = check_change(n);
 
-    if (!n->exists)
-        return n->why_not;
-    if (is_read_only(n->dir))
-        return EROFS;
-    if (strncmp(attribute, "user.", 5) == 0) {
-        if (!S_ISREG(n->st.st_mode) && !S_ISDIR(n->st.st_mode))
-            return EPERM;
-        err = may(n->dir, n->text, W_OK);
-    } else {
-        err = geteuid() == 0 || n->st.st_uid == geteuid() ? 0 : EPERM;
-    }
+    if (err == 0)
+        err = may_change_xattr(n, attribute);
     if (err != 0 || !removes)
         return err;
     fd = openat(n->dir, n->text, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -373,10 +460,24 @@ static bool moves_into_itself(const struct channel_msg *m)
 
 /* The parent inside and outside must be the same object: private mounts and a
  * host that changed meanwhile make it another.  (0: it is a mask.) */
-static bool same_parent(const struct channel_msg *m, const struct name *n)
+static bool is_same(const struct channel_place *inside, const struct name *n)
 {
-    return m->ino == 0 ||
-           (m->ino == n->dir_st.st_ino && m->dev == n->dir_st.st_dev);
+    return inside->ino == 0 || (inside->ino == n->dir_st.st_ino &&
+                                inside->dev == n->dir_st.st_dev);
+}
+
+/* Reach one name: 0, or an errno; *ret_same whether it is the one inside. */
+static int reach(const struct channel_msg *m, size_t dir,
+                 const struct channel_place *inside, struct name *ret,
+                 bool *ret_same)
+{
+    int err = open_name(channel_msg_text(m, dir), channel_msg_text(m, dir + 1),
+                        ret);
+
+    /* What is not there at all is the sandbox's own, too. */
+    *ret_same = err == 0 ? is_same(inside, ret)
+                         : inside->ino == 0 || err != ENOENT;
+    return err;
 }
 
 static int check(const struct channel_msg *m, const struct name *a,
@@ -396,11 +497,17 @@ static int check(const struct channel_msg *m, const struct name *a,
     case CHANNEL_CHECK_RENAME:
         if (a->exists && moves_into_itself(m))
             return EINVAL;
-        return check_rename(a, b, m->flags);
+        return check_rename(m, a, b);
     case CHANNEL_CHECK_LINK:
-        return check_link(a, b);
-    case CHANNEL_CHECK_META:
-        return check_meta(a, m->nr);
+        return check_link(m, a, b);
+    case CHANNEL_CHECK_MODE:
+        return check_mode(a);
+    case CHANNEL_CHECK_OWNER:
+        return check_owner(a, m->owner, m->group);
+    case CHANNEL_CHECK_TIMES:
+        return check_times(a, m->flags != 0);
+    case CHANNEL_CHECK_FLAGS:
+        return check_flags(a, m->flags);
     case CHANNEL_CHECK_XATTR:
         return check_xattr(a, channel_msg_text(m, CHANNEL_NAME2), m->nr);
     case CHANNEL_CHECK_NONE:
@@ -424,16 +531,20 @@ enum hostcheck_answer hostcheck_write(const struct channel_msg *m,
 {
     AUTO_NAME struct name a = {.dir = -1};
     AUTO_NAME struct name b = {.dir = -1};
+    const bool two = channel_msg_text(m, CHANNEL_DIR2)[0] != '\0';
+    bool same;
+    bool same2 = true;
     int err;
 
     if (m->check == CHANNEL_CHECK_NONE)
         return HOSTCHECK_WOULD_PASS;
-    err = open_name(channel_msg_text(m, CHANNEL_DIR),
-                    channel_msg_text(m, CHANNEL_NAME), &a);
-    if (err == 0 && channel_msg_text(m, CHANNEL_DIR2)[0] != '\0')
-        err = open_name(channel_msg_text(m, CHANNEL_DIR2),
-                        channel_msg_text(m, CHANNEL_NAME2), &b);
-    if (err == 0 && !same_parent(m, &a))
+    err = reach(m, CHANNEL_DIR, &m->parent, &a, &same);
+    if (two && (err == 0 || !same)) {
+        err = reach(m, CHANNEL_DIR2, &m->parent2, &b, &same2);
+        if (err == 0 && !same)
+            err = check_second(m, &b);
+    }
+    if (!same2 || (!same && (!two || err == 0)))
         return HOSTCHECK_UNKNOWN;
     if (err == 0)
         err = check(m, &a, &b);

@@ -139,6 +139,7 @@ void masks_asked_read(pid_t tid, const char *path, bool access_request,
     if (dir < 0 || !annotation_call(dir, &c))
         return;
     ret->nr = (int)c.nr;
+    memcpy(ret->args, c.args, sizeof(ret->args));
     ret->call = filter_call_name(ret->nr);
     row = row_of(c.nr);
     if (row == NULL) {
@@ -165,18 +166,12 @@ static enum hostcheck_answer host_write(const struct masks_asked *a,
     if (row == NULL || name == NULL)
         return HOSTCHECK_UNKNOWN;
     channel_msg_init(&m, CHANNEL_REFUSED, 0, 0);
-    m.nr = a->nr;
-    m.flags = a->nr == SYS_truncate ? O_WRONLY : a->flags;
-    m.check = (int32_t)row->check;
-#ifdef SYS_open
-    if (a->nr == SYS_creat)
-        m.flags = O_CREAT | O_WRONLY | O_TRUNC;
-    if (a->nr == SYS_rmdir)
-        m.flags = AT_REMOVEDIR;
-#endif
-    /* Only one of the two names is known here. */
-    if (row->kind == FILES_TWO)
-        m.check = CHANNEL_CHECK_META;
+    sup_files_describe(row, a->args, &m);
+    /* Only one of the two names is known here: may it be changed at all? */
+    if (row->kind == FILES_TWO) {
+        m.check = CHANNEL_CHECK_TIMES;
+        m.flags = 0;
+    }
     (void)channel_msg_add(&m, parent);
     (void)channel_msg_add(&m, name);
     return hostcheck_write(&m, ret_errno);

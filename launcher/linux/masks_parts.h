@@ -3,6 +3,7 @@
 #ifndef SRT_LAUNCHER_LINUX_MASKS_PARTS_H
 #define SRT_LAUNCHER_LINUX_MASKS_PARTS_H
 
+#include <linux/types.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -67,6 +68,7 @@ struct masks_asked {
     bool probe;
     const char *call; /* NULL: not known */
     int nr;
+    __u64 args[6];
     int flags; /* open(2)'s, access(2)'s mode */
     char target[SRT_PATH_MAX];
     char requested[1024];

@@ -68,7 +68,7 @@ static enum events_op op_of(const struct channel_msg *m, const char *path)
     struct stat st;
 
     return m->op == EVENTS_OP_FILE_CREATE && m->check == CHANNEL_CHECK_OPEN &&
-                   m->ino == 0 && lstat(path, &st) == 0
+                   m->parent.ino == 0 && lstat(path, &st) == 0
                ? EVENTS_OP_FILE_WRITE
                : (enum events_op)m->op;
 }
@@ -92,6 +92,21 @@ static enum policy_deed deed_of(const struct channel_msg *m, enum events_op op)
     return m->nr == SYS_mkdirat ? POLICY_DEED_MAKES_DIR : POLICY_DEED_OTHER;
 }
 
+/* What the sandbox is, and no line of the policy changes. */
+static const char *why_it_failed(int err)
+{
+    switch (err) {
+    case EXDEV:
+        return "inside, each allowWrite entry is a mount of its own (EXDEV): "
+               "allow one directory that holds both names";
+    case EROFS:
+        return "inside, it lies on a read-only mount (EROFS)";
+    default:
+        return "inside, nobody has a capability, and there is no other user "
+               "or group than the own";
+    }
+}
+
 static void record(struct session *s, const struct channel_msg *m,
                    bool uncertain)
 {
@@ -110,6 +125,7 @@ static void record(struct session *s, const struct channel_msg *m,
         .call = filter_call_name(m->nr),
         .err = m->error,
         .uncertain = uncertain,
+        .allowed = m->allowed != 0,
     };
 
     struct policy_refused what = {.kind = subject_of(m)};
@@ -124,7 +140,15 @@ static void record(struct session *s, const struct channel_msg *m,
     what.deed = deed_of(m, v.op);
     what.target = v.target;
     what.target2 = v.target2;
-    tell_violation(s, &v, &d, named ? &what : NULL, m->tid);
+    if (v.allowed)
+        v.hint = why_it_failed(m->error);
+    tell_violation(s, &v, &d, named && !v.allowed ? &what : NULL, m->tid);
+}
+
+/* Then the kernel has said why it fails, better than we can. */
+static bool was_performed(const struct channel_msg *m)
+{
+    return m->allowed != 0 && m->check >= CHANNEL_CHECK_MODE;
 }
 
 static void work(struct session *s, const struct channel_msg *m)
@@ -135,9 +159,9 @@ static void work(struct session *s, const struct channel_msg *m)
 
     channel_msg_init(&answer, CHANNEL_ANSWER, m->slot, m->generation);
     answer.error = m->error;
-    if (host == HOSTCHECK_WOULD_FAIL)
+    if (host == HOSTCHECK_WOULD_FAIL && !was_performed(m))
         answer.error = err;
-    else
+    else if (m->allowed == 0 || host == HOSTCHECK_WOULD_PASS)
         record(s, m, host == HOSTCHECK_UNKNOWN);
     session_send(s, &answer);
 }

@@ -110,7 +110,9 @@ static void on_refused(void *ctx, const struct proxy_refusal *r)
         if (strcmp(address, r->host) != 0)
             v.address = address;
     }
-    tell_violation(s, &v, &r->decision, &what, who(route, &r->client));
+    v.allowed = r->decision.verdict == POLICY_ALLOW;
+    tell_violation(s, &v, &r->decision, v.allowed ? NULL : &what,
+                   who(route, &r->client));
 }
 
 /* ---- from the supervisor ---- */
@@ -200,7 +202,7 @@ void route_handle(struct route *r, const struct channel_msg *m, int *fds,
         proxy_route_connect(r->proxy, id, m->tid, a, port, m->nonblocking == 0);
         break;
     case CHANNEL_CANCEL:
-        proxy_route_cancel(r->proxy, id);
+        proxy_route_cancel(r->proxy, id, m->error);
         break;
     case CHANNEL_TUNNEL:
         if (nfds == 1)

@@ -1,6 +1,7 @@
 #include "launcher/linux/start.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
@@ -77,6 +78,18 @@ static void add_weakenings(struct sentences *l, const struct session *s,
         "Landlock before ABI 3: truncate rests on the mounts");
 }
 
+/* What the host would have done, and no layer sees fail. */
+static void add_untold(struct sentences *l, const struct session *s, bool full)
+{
+    add(l, geteuid() == 0,
+        "what takes a capability: the command has none, though srt is run by "
+        "root (other users' files, their ids, ports below 1024, mounts)");
+    add(l, true, "what gains privileges: set-user-ID programs run without");
+    add(l, s->in->settings->lists[POLICY_LIST_ALLOWED_DOMAINS].n > 0,
+        "datagrams: only look-ups leave, to allowed hosts, too");
+    add(l, !full, "level preload: what the policy allows and fails");
+}
+
 /* Lines of the plan that one may want to read. */
 enum { REGIONS_MAX = 200 };
 
@@ -116,9 +129,11 @@ void start_tell(const struct session *s, const struct prepare *p)
     const bool full = s->in->level == POLICY_LEVEL_FULL;
     struct sentences layers = {0};
     struct sentences weak = {0};
+    struct sentences untold = {0};
 
     add_layers(&layers, s, p, full);
     add_weakenings(&weak, s, p, full);
+    add_untold(&untold, s, full);
     if (srt_log_shows(SRT_LOG_DEBUG))
         tell_debug(s, layers.at, weak.at);
     events_store_start(s->events, &(struct events_start){
@@ -128,6 +143,7 @@ void start_tell(const struct session *s, const struct prepare *p)
                                       .layers = layers.at,
                                       .weakenings = weak.at,
                                       .silent = filter_silent_calls(),
+                                      .untold = untold.at,
                                       .argv = (const char *const *)s->in->argv,
                                       .cwd = s->in->cwd,
                                   });
@@ -135,4 +151,5 @@ void start_tell(const struct session *s, const struct prepare *p)
         events_store_warning(s->events, "%s", s->in->warnings[i]);
     srt_free_ptr(&layers.at);
     srt_free_ptr(&weak.at);
+    srt_free_ptr(&untold.at);
 }

@@ -205,11 +205,14 @@ for f in (lambda: os.fchmod(0, 0o666), lambda: os.fchown(0, os.getuid(), os.getg
     except OSError as e: print('kept')
 """
     os.write(master, b"in")
-    done = subprocess.run(["setsid", "-c", *srt.command(["/usr/bin/python3", "-c", code], options=["--quiet"])], stdin=slave,
+    events = srt.path("events")
+    done = subprocess.run(["setsid", "-c", *srt.command(["/usr/bin/python3", "-c", code], options=["--quiet"], events=events)], stdin=slave,
                           stdout=slave, stderr=slave, env=srt.environment(None), check=False, timeout=30)
     text = os.read(master, 4096).decode()
     assert done.returncode == 0 and "True True True True" in text and text.count("again") == 3, (done, text)
     assert "changed" not in text and os.fstat(slave).st_mode == mode, text
+    told = [e for e in srt.read_events(events) if e["type"] == "violation"]
+    assert [(e["call"], e["target"], e["errno"]) for e in told] == [("fchmod", "(a device of the host)", "EPERM")], told
     os.close(master)
     os.close(slave)
 

@@ -27,7 +27,7 @@ struct bench_event {
     enum proxy_via via;
     char host[256], call[16], rule[64];
     unsigned port, client_port;
-    bool address;
+    bool address, allowed;
     int err;
 };
 
@@ -168,6 +168,7 @@ static inline void bench_refused(void *ctx, const struct proxy_refusal *r)
         e->port = r->port;
         e->err = r->err;
         e->address = r->address.family != 0;
+        e->allowed = r->decision.verdict == POLICY_ALLOW;
         (void)snprintf(e->host, sizeof(e->host), "%s", r->host);
         (void)snprintf(e->call, sizeof(e->call), "%s", r->call);
         (void)snprintf(e->rule, sizeof(e->rule), "%s", r->decision.rule);

@@ -303,6 +303,58 @@ static void test_warning_error_and_allowed(void **state)
     release(&r);
 }
 
+/* Of one kind the first is told, the others are counted, in no total of a rule;
+ * another errno is another kind. */
+static void test_allowed_by_kind(void **state)
+{
+    struct events_violation v = violation("/a");
+    struct run r;
+
+    (void)state;
+    begin(&r, (struct events_options){.quiet = false});
+    v.allowed = true;
+    v.err = EXDEV;
+    for (int i = 0; i < 1000; i++) {
+        v.target = i % 2 == 0 ? "/a" : "/b";
+        events_store_violation(r.store, &v, &tee_process);
+    }
+    v.err = EROFS;
+    events_store_violation(r.store, &v, &tee_process);
+    end(&r, 0);
+    assert_int_equal(r.n, 5);
+    assert_string_equal(text_of(r.at[1], "errno"), "EXDEV");
+    assert_string_equal(text_of(r.at[2], "errno"), "EROFS");
+    assert_string_equal(text_of(r.at[3], "type"), "repeat");
+    assert_true(number_of(r.at[3], "ref") == number_of(r.at[1], "seq"));
+    assert_true(number_of(r.at[3], "count") == 999);
+    assert_true(cJSON_IsTrue(cJSON_GetObjectItem(r.at[3], "coarse")));
+    assert_null(cJSON_GetObjectItem(r.at[4], "totals")->child);
+    assert_non_null(strstr(r.shown, "policy allows it: write, 999 times more"));
+    release(&r);
+}
+
+/* More kinds than are kept apart: each is told, none is lost. */
+static void test_allowed_of_too_many_kinds(void **state)
+{
+    char rule[32];
+    struct events_violation v = violation("/a");
+    struct run r;
+
+    (void)state;
+    begin(&r, (struct events_options){.quiet = true});
+    v.allowed = true;
+    v.rule = rule;
+    for (int i = 0; i < 400; i++) {
+        (void)snprintf(rule, sizeof(rule), "/filesystem/allowWrite/%d",
+                       i % 100);
+        events_store_violation(r.store, &v, &tee_process);
+    }
+    end(&r, 0);
+    /* start, 64 kinds with a repeat each, 36 others each time, exit */
+    assert_int_equal(r.n, 1 + 64 * 2 + 36 * 4 + 1);
+    release(&r);
+}
+
 /* A refused name does not hide behind one that may be ignored. */
 static void test_ignored_by_every_name(void **state)
 {
@@ -374,6 +426,8 @@ int main(void)
         cmocka_unit_test(test_forms),
         cmocka_unit_test(test_totals_add_up),
         cmocka_unit_test(test_warning_error_and_allowed),
+        cmocka_unit_test(test_allowed_by_kind),
+        cmocka_unit_test(test_allowed_of_too_many_kinds),
         cmocka_unit_test(test_ignored_by_every_name),
         cmocka_unit_test(test_repeats_are_told_in_time),
     };

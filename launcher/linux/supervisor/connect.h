@@ -30,6 +30,7 @@ struct connect_state {
     bool met;        /* the tunnel has its end of the socket */
     bool alone;      /* nobody waits for it any more */
     int result;
+    int failed; /* why it could not be connected inside, though admitted */
     uint64_t since_ms, until_ms; /* until_ms 0: no SO_SNDTIMEO */
     struct oneshot *oneshot;     /* MEETING: the listener; else NULL */
     uint64_t meet_ms;            /* MEETING: until when */

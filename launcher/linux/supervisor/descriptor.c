@@ -4,233 +4,18 @@
  * between our look and the kernel's a second thread could put a file of the
  * host (standard input, or its link in /proc) in the place of what was judged.
  * The object is taken, judged where it is, and the call performed on what we
- * hold: by its link in our own /proc, which the working directory is.
+ * hold (perform.c).
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
-#include <linux/magic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/time.h>
-#include <sys/vfs.h>
-#include <sys/xattr.h>
 #include <unistd.h>
-#include <utime.h>
 
 #include "base/path.h"
+#include "launcher/linux/mount_id.h"
 #include "launcher/linux/supervisor/files.h"
-
-enum { XATTR_MAX = 65536 /* XATTR_SIZE_MAX of linux/limits.h */ };
-
-/* ---- performing ---- */
-
-/* What is held, as a path below the working directory. */
-struct held {
-    int fd;
-    char link[32];
-};
-
-/* The times as each call has them: seconds, microseconds, nanoseconds. */
-static int read_times(const struct seccomp_notif *n, uint64_t at,
-                      struct timespec times[2])
-{
-#ifdef SYS_utime /* calls that newer processors do not have */
-    struct timeval tv[2];
-    struct utimbuf buf;
-    int err;
-#endif
-
-    switch (n->data.nr) {
-#ifdef SYS_utime
-    case SYS_utime:
-        err = sup_caller_read((pid_t)n->pid, at, &buf, sizeof(buf));
-        times[0] = (struct timespec){.tv_sec = buf.actime};
-        times[1] = (struct timespec){.tv_sec = buf.modtime};
-        return err;
-    case SYS_utimes:
-    case SYS_futimesat:
-        err = sup_caller_read((pid_t)n->pid, at, tv, sizeof(tv));
-        for (int i = 0; i < 2; i++) {
-            if (err == 0 && (tv[i].tv_usec < 0 || tv[i].tv_usec > 999999))
-                return EINVAL;
-            times[i] = (struct timespec){.tv_sec = tv[i].tv_sec,
-                                         .tv_nsec = tv[i].tv_usec * 1000};
-        }
-        return err;
-#endif
-    default:
-        return sup_caller_read((pid_t)n->pid, at, times, 2 * sizeof(times[0]));
-    }
-}
-
-static int do_times(const struct seccomp_notif *n, const struct held *h,
-                    int arg)
-{
-    struct timespec times[2] = {{0}};
-    uint64_t at = n->data.args[arg];
-    int err = at != 0 ? read_times(n, at, times) : 0;
-
-    if (err != 0)
-        return err == EINVAL ? EINVAL : EFAULT;
-    return utimensat(h->fd, "", at != 0 ? times : NULL, AT_EMPTY_PATH) == 0
-               ? 0
-               : errno;
-}
-
-/* Which names want a capability, the kernel knows; the supervisor has none of
- * those (start.c). */
-static int read_attribute(const struct seccomp_notif *n, char *name,
-                          size_t size)
-{
-    int err = sup_caller_string((pid_t)n->pid, n->data.args[1], name, size);
-
-    if (err == 0)
-        return 0;
-    return err == ENAMETOOLONG ? ERANGE : EFAULT;
-}
-
-static int do_setxattr(const struct seccomp_notif *n, const struct held *h)
-{
-    char name[256];
-    size_t size = n->data.args[3];
-    char *value;
-    int err = read_attribute(n, name, sizeof(name));
-
-    if (err != 0)
-        return err;
-    if (size > XATTR_MAX)
-        return E2BIG;
-    value = malloc(size + 1);
-    if (value == NULL)
-        return ENOMEM;
-    if (size > 0 &&
-        sup_caller_read((pid_t)n->pid, n->data.args[2], value, size) != 0)
-        err = EFAULT;
-    if (err == 0 &&
-        setxattr(h->link, name, value, size, (int)n->data.args[4]) != 0)
-        err = errno;
-    free(value);
-    return err;
-}
-
-static int do_removexattr(const struct seccomp_notif *n, const struct held *h)
-{
-    char name[256];
-    int err = read_attribute(n, name, sizeof(name));
-
-    if (err != 0)
-        return err;
-    return removexattr(h->link, name) == 0 ? 0 : errno;
-}
-
-static int do_ioctl(const struct seccomp_notif *n, int fd)
-{
-    uint32_t request = (uint32_t)n->data.args[1];
-    struct fsxattr attr;
-    int flags;
-
-    if (request == (uint32_t)FS_IOC_SETFLAGS) {
-        if (sup_caller_read((pid_t)n->pid, n->data.args[2], &flags,
-                            sizeof(flags)) != 0)
-            return EFAULT;
-        return ioctl(fd, FS_IOC_SETFLAGS, &flags) == 0 ? 0 : errno;
-    }
-    if (sup_caller_read((pid_t)n->pid, n->data.args[2], &attr, sizeof(attr)) !=
-        0)
-        return EFAULT;
-    return ioctl(fd, FS_IOC_FSSETXATTR, &attr) == 0 ? 0 : errno;
-}
-
-static int do_mode(const struct held *h, uint64_t mode)
-{
-    return chmod(h->link, (mode_t)mode) == 0 ? 0 : errno;
-}
-
-/* No other ids than the own one exist in the sandbox's user namespace. */
-static bool translate_id(uint32_t given, uint32_t own, uint32_t *ret)
-{
-    *ret = given == own ? 0 : given;
-    return given == own || given == UINT32_MAX;
-}
-
-static int do_owner(const struct sup *s, const struct held *h, uint64_t uid,
-                    uint64_t gid)
-{
-    uint32_t u;
-    uint32_t g;
-
-    if (!translate_id((uint32_t)uid, s->uid, &u) ||
-        !translate_id((uint32_t)gid, s->gid, &g))
-        return s->uid == 0 ? EINVAL : EPERM;
-    return fchownat(h->fd, "", u, g, AT_EMPTY_PATH) == 0 ? 0 : errno;
-}
-
-/* What stands in which argument, by the call. */
-static int do_call(const struct sup *s, const struct seccomp_notif *n, int fd)
-{
-    const __u64 *a = n->data.args;
-    struct held h = {.fd = fd};
-
-    (void)snprintf(h.link, sizeof(h.link), "self/fd/%d", fd);
-    switch (n->data.nr) {
-#ifdef SYS_chmod
-    case SYS_chmod:
-#endif
-    case SYS_fchmod:
-        return do_mode(&h, a[1]);
-    case SYS_fchmodat:
-    case 452 /* fchmodat2, Linux 6.6 */:
-        return do_mode(&h, a[2]);
-#ifdef SYS_chown
-    case SYS_chown:
-    case SYS_lchown:
-#endif
-    case SYS_fchown:
-        return do_owner(s, &h, a[1], a[2]);
-    case SYS_fchownat:
-        return do_owner(s, &h, a[2], a[3]);
-#ifdef SYS_utime
-    case SYS_utime:
-    case SYS_utimes:
-        return do_times(n, &h, 1);
-    case SYS_futimesat:
-#endif
-    case SYS_utimensat:
-        return do_times(n, &h, 2);
-    case SYS_setxattr:
-    case SYS_lsetxattr:
-    case SYS_fsetxattr:
-        return do_setxattr(n, &h);
-    case SYS_removexattr:
-    case SYS_lremovexattr:
-    case SYS_fremovexattr:
-        return do_removexattr(n, &h);
-    case SYS_ioctl:
-        return do_ioctl(n, fd);
-    default:
-        return EPERM;
-    }
-}
-
-/* 0 or an errno.  Modes of the machine's files in a procfs are the same in
- * every one: the kernel keeps them once. */
-static int perform(const struct sup *s, const struct seccomp_notif *n, int fd)
-{
-    struct statfs fs;
-    int err;
-
-    sup_leave();
-    err = fstatfs(fd, &fs) != 0           ? errno
-          : fs.f_type == PROC_SUPER_MAGIC ? EPERM
-                                          : do_call(s, n, fd);
-    sup_return();
-    return err;
-}
 
 /* ---- judging ---- */
 
@@ -238,19 +23,18 @@ static int perform(const struct sup *s, const struct seccomp_notif *n, int fd)
  * (standard input) is on a mount of the host's. */
 static bool on_own_mount(struct sup *s, int fd)
 {
-    struct statx x;
     char line[64];
     char text[16384];
     SRT_AUTO_FD int info = openat(s->proc, "self/mountinfo",
                                   O_RDONLY | O_CLOEXEC);
+    const uint64_t id = mount_id(fd, "");
     size_t len;
     ssize_t n;
 
-    if (info < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &x) != 0 ||
-        (x.stx_mask & STATX_MNT_ID) == 0)
+    if (info < 0 || id == 0)
         return false;
     len = (size_t)snprintf(line, sizeof(line), "\n%llu ",
-                           (unsigned long long)x.stx_mnt_id);
+                           (unsigned long long)id);
     /* Lines begin with the id; the blocks overlap by a line's beginning. */
     text[0] = '\n';
     size_t keep = 1;
@@ -281,13 +65,26 @@ static bool locate(struct sup *s, int fd, char *out, size_t size)
     return !srt_fd_is_lack(err);
 }
 
-/* A device that was handed in is the host's node, not the sandbox's. */
-static bool is_foreign_device(struct sup *s, int fd)
+/* A device that was handed in is the host's node, not the sandbox's.  Of what
+ * this user might change outside *ret is the refusal; else the host refuses it,
+ * and *ret allows. */
+static bool is_foreign_device(struct sup *s, int fd, char *path, size_t size,
+                              struct policy_decision *ret)
 {
+    static const struct policy_decision stays = {
+        POLICY_DENY, "/filesystem/allowWrite",
+        "a device of the host that was handed in stays as it is",
+        POLICY_BY_OTHER};
     struct stat st;
+    bool own;
 
-    return fstat(fd, &st) == 0 &&
-           (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) && !on_own_mount(s, fd);
+    if (fstat(fd, &st) != 0 ||
+        (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode)) || on_own_mount(s, fd))
+        return false;
+    own = s->config->root || st.st_uid == geteuid();
+    *ret = own ? stays : (struct policy_decision){.verdict = POLICY_ALLOW};
+    (void)snprintf(path, size, "%s", own ? "(a device of the host)" : "");
+    return true;
 }
 
 /* May it be changed?  *path: where it is inside, "" for nowhere. */
@@ -310,20 +107,60 @@ static struct policy_decision judge(struct sup *s, int fd, char *path,
     return (struct policy_decision){.verdict = POLICY_ALLOW};
 }
 
+/* ---- answering ---- */
+
+/* To the launcher: refused by d, or allowed by it and failed.  What has no path
+ * inside has a name in words. */
+static void tell(struct sup *s, const struct seccomp_notif *n,
+                 const struct files_row *row, const char *path,
+                 const struct policy_decision *d, int err)
+{
+    static _Thread_local struct channel_msg m;
+    char parent[SRT_PATH_MAX] = "";
+    const char *name = path[0] == '/'
+                           ? srt_path_split(path, parent, sizeof(parent))
+                           : path;
+
+    channel_msg_init(&m, CHANNEL_REFUSED, 0, 0);
+    sup_files_describe(row, n->data.args, &m);
+    if (parent[0] == '\0')
+        m.check = CHANNEL_CHECK_NONE;
+    m.error = err;
+    (void)channel_msg_add(&m, parent);
+    (void)channel_msg_add(&m, name != NULL ? name : path);
+    (void)channel_msg_add(&m, "");
+    sup_files_add_memory(n, row, &m);
+    sup_refuse(s, n, &m, d);
+}
+
+/* Of what the policy allows, only that is asked of the host of which the
+ * sandbox may be the cause. */
+static void answer(struct sup *s, const struct seccomp_notif *n,
+                   const struct files_row *row, const char *path,
+                   const struct policy_decision *d, int err)
+{
+    const bool no_such_id = err == EINVAL && row->check == CHANNEL_CHECK_OWNER;
+
+    if (d->verdict == POLICY_DENY ||
+        (path[0] == '/' &&
+         (err == EPERM || err == EACCES || err == EROFS || no_such_id)))
+        tell(s, n, row, path, d, err);
+    else
+        sup_answer(s, n->id, err, 0);
+}
+
+/* ---- by descriptor ---- */
+
 void sup_descriptor_call(struct sup *s, const struct seccomp_notif *n,
                          const struct files_row *row, int fd)
 {
     SRT_AUTO_FD int mine = sup_caller_fd((pid_t)n->pid, fd);
-    static _Thread_local struct channel_msg m;
     char path[SRT_PATH_MAX];
-    char parent[SRT_PATH_MAX];
     struct policy_decision d;
-    const char *name;
-    bool foreign;
+    int err = EPERM;
 
     if (mine < 0) {
-        int err = srt_fd_is_lack(errno) ? errno : EBADF;
-
+        err = srt_fd_is_lack(errno) ? errno : EBADF;
         sup_answer(s, n->id, errno == EPERM ? EACCES : err, 0);
         return;
     }
@@ -334,56 +171,50 @@ void sup_descriptor_call(struct sup *s, const struct seccomp_notif *n,
         return;
     }
     sup_leave();
-    foreign = is_foreign_device(s, mine);
-    d = judge(s, mine, path, sizeof(path));
+    if (!is_foreign_device(s, mine, path, sizeof(path), &d)) {
+        d = judge(s, mine, path, sizeof(path));
+        err = d.verdict == POLICY_DENY ? sup_files_errno(&d, row->check)
+                                       : sup_perform(s, n, mine);
+    }
     sup_return();
-    if (foreign) {
-        sup_answer(s, n->id, EPERM, 0);
-        return;
-    }
-    if (d.verdict == POLICY_ALLOW) {
-        sup_answer(s, n->id, perform(s, n, mine), 0);
-        return;
-    }
-    name = path[0] != '\0' ? srt_path_split(path, parent, sizeof(parent))
-                           : NULL;
-    channel_msg_init(&m, CHANNEL_REFUSED, 0, 0);
-    m.op = (int32_t)row->op;
-    m.check = path[0] != '\0' ? (int32_t)row->check : CHANNEL_CHECK_NONE;
-    m.error = sup_files_errno(&d, row->check);
-    (void)channel_msg_add(&m, name != NULL ? parent : "");
-    (void)channel_msg_add(&m, name != NULL ? name : "(a file without a name)");
-    (void)channel_msg_add(&m, "");
-    sup_files_add_attribute(&m, n, row);
-    sup_refuse(s, n, &m, &d);
+    if (path[0] == '\0')
+        (void)snprintf(path, sizeof(path), "(a file without a name)");
+    answer(s, n, row, path, &d, err);
 }
 
+/* ---- by path ---- */
+
 /* The object is looked at again: what was judged is a name, and another may have
- * come to stand there, or it lies on a mount that is not the sandbox's. */
+ * come to stand there, or it lies on a mount that is not the sandbox's.  Sets
+ * *d and path, "" where there is none. */
 static int perform_here(struct sup *s, const struct seccomp_notif *n,
-                        const struct sup_entry *at)
+                        const struct sup_entry *at, char *path, size_t size,
+                        struct policy_decision *d)
 {
-    char path[SRT_PATH_MAX];
     SRT_AUTO_FD int fd = openat(at->parent,
                                 at->name[0] != '\0' ? at->name : ".",
                                 O_PATH | O_NOFOLLOW | O_CLOEXEC);
 
+    *d = (struct policy_decision){.verdict = POLICY_ALLOW};
+    path[0] = '\0';
     if (fd < 0)
         return errno;
-    if (is_foreign_device(s, fd) || !locate(s, fd, path, sizeof(path)) ||
-        path[0] == '\0' ||
-        policy_decide_write(s->image, path).verdict == POLICY_DENY)
+    if (is_foreign_device(s, fd, path, size, d) || !locate(s, fd, path, size) ||
+        path[0] == '\0')
         return EPERM;
-    return perform(s, n, fd);
+    *d = policy_decide_write(s->image, path);
+    return d->verdict == POLICY_DENY ? EPERM : sup_perform(s, n, fd);
 }
 
 void sup_path_perform(struct sup *s, const struct seccomp_notif *n,
-                      const struct sup_entry *at)
+                      const struct files_row *row, const struct sup_entry *at)
 {
+    char path[SRT_PATH_MAX];
+    struct policy_decision d;
     int err;
 
     sup_leave();
-    err = perform_here(s, n, at);
+    err = perform_here(s, n, at, path, sizeof(path), &d);
     sup_return();
-    sup_answer(s, n->id, err, 0);
+    answer(s, n, row, path, &d, err);
 }

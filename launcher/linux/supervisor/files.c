@@ -83,10 +83,10 @@ static int resolve(struct sup *s, const struct seccomp_notif *n, int dirfd,
 
 /* ---- refusing ---- */
 
+/* Changes of what a file is: performed by descriptor.c. */
 static bool is_ours_alone(const struct files_row *row)
 {
-    return row->check == CHANNEL_CHECK_META ||
-           row->check == CHANNEL_CHECK_XATTR;
+    return row->check >= CHANNEL_CHECK_MODE;
 }
 
 int sup_files_errno(const struct policy_decision *d, enum channel_check check)
@@ -99,19 +99,6 @@ int sup_files_errno(const struct policy_decision *d, enum channel_check check)
     return EROFS;
 }
 
-void sup_files_add_attribute(struct channel_msg *m,
-                             const struct seccomp_notif *n,
-                             const struct files_row *row)
-{
-    char name[256] = "";
-
-    if (row->check == CHANNEL_CHECK_XATTR &&
-        sup_caller_string((pid_t)n->pid, n->data.args[1], name, sizeof(name)) !=
-            0)
-        name[0] = '\0';
-    (void)channel_msg_add(m, name);
-}
-
 /* What is answered to a call, and by which decision. */
 struct verdict {
     int err;     /* 0: it is allowed */
@@ -119,39 +106,39 @@ struct verdict {
     struct policy_decision decision;
 };
 
+static struct channel_place place_of(const struct sup *s,
+                                     const struct subject *a)
+{
+    struct stat st;
+
+    if (fstat(a->at.parent, &st) != 0 ||
+        policy_decide_read(s->image, a->dir).verdict == POLICY_DENY)
+        return (struct channel_place){0};
+    return (struct channel_place){st.st_dev, st.st_ino};
+}
+
 static void refuse(struct sup *s, const struct seccomp_notif *n,
                    const struct files_row *row, const struct subject *a,
                    const struct subject *b, const struct verdict *v)
 {
     static _Thread_local struct channel_msg m;
-    struct stat parent = {0};
     struct stat st = {0};
-    bool known, exists;
-    int flags = row->nr == SYS_creat ? O_CREAT | O_WRONLY | O_TRUNC
-                                     : arg_int(n, row->flags);
+    bool exists;
 
-    sup_leave();
-    known = fstat(a->at.parent, &parent) == 0;
-    exists = fstatat(a->at.parent, a->at.name, &st, AT_SYMLINK_NOFOLLOW) == 0;
-    sup_return();
     channel_msg_init(&m, CHANNEL_REFUSED, 0, 0);
-    if (row->nr == SYS_rmdir)
-        flags = AT_REMOVEDIR;
-    if (row->nr == SYS_truncate)
-        flags = O_WRONLY;
-    m.op = (int32_t)row->op;
-    m.check = (int32_t)row->check;
-    m.flags = flags;
+    sup_files_describe(row, n->data.args, &m);
+    sup_leave();
+    exists = fstatat(a->at.parent, a->at.name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+    m.parent = place_of(s, a);
+    if (b != NULL)
+        m.parent2 = place_of(s, b);
+    sup_return();
     m.error = v->err;
     m.second = v->second;
-    if (known && policy_decide_read(s->image, a->dir).verdict == POLICY_ALLOW) {
-        m.dev = parent.st_dev;
-        m.ino = parent.st_ino;
-    }
     if (row->kind == FILES_OPEN) {
-        if ((flags & WRITES) == 0)
+        if ((m.flags & WRITES) == 0)
             m.op = EVENTS_OP_FILE_READ;
-        else if ((flags & O_CREAT) != 0 && !exists)
+        else if ((m.flags & O_CREAT) != 0 && !exists)
             m.op = EVENTS_OP_FILE_CREATE;
     }
     (void)channel_msg_add(&m, a->dir);
@@ -160,7 +147,7 @@ static void refuse(struct sup *s, const struct seccomp_notif *n,
     if (b != NULL)
         (void)channel_msg_add(&m, b->at.name);
     else
-        sup_files_add_attribute(&m, n, row);
+        sup_files_add_memory(n, row, &m);
     (void)channel_msg_add(&m, a->requested);
     sup_refuse(s, n, &m, &v->decision);
 }
@@ -202,6 +189,21 @@ static struct verdict judge(struct sup *s, const struct files_row *row,
     if (keeper != NULL)
         v.err = EBUSY;
     return v;
+}
+
+/* ---- letting go on ---- */
+
+/* An allowed call goes on, with the mounts and Landlock behind it.  Where a
+ * mount will refuse it, the launcher is told: that is no line of the policy. */
+static void let_go_on(struct sup *s, const struct seccomp_notif *n,
+                      const struct files_row *row, const struct subject *a,
+                      const struct subject *b, struct verdict *v)
+{
+    v->err = sup_files_stop(row->check, &a->at, b != NULL ? &b->at : NULL);
+    if (v->err == 0)
+        sup_continue(s, n->id);
+    else
+        refuse(s, n, row, a, b, v);
 }
 
 /* ---- taking the names ---- */
@@ -379,10 +381,12 @@ static void call_open(struct sup *s, const struct seccomp_notif *n,
         return;
     }
     v = judge(s, row, a.full, reads);
-    if (v.err == 0)
+    if (v.err != 0)
+        refuse(s, n, row, &a, NULL, &v);
+    else if (reads)
         sup_continue(s, n->id);
     else
-        refuse(s, n, row, &a, NULL, &v);
+        let_go_on(s, n, row, &a, NULL, &v);
 }
 
 static void call_path(struct sup *s, const struct seccomp_notif *n,
@@ -397,9 +401,9 @@ static void call_path(struct sup *s, const struct seccomp_notif *n,
     if (v.err != 0)
         refuse(s, n, row, &a, NULL, &v);
     else if (is_ours_alone(row))
-        sup_path_perform(s, n, &a.at);
+        sup_path_perform(s, n, row, &a.at);
     else
-        sup_continue(s, n->id);
+        let_go_on(s, n, row, &a, NULL, &v);
 }
 
 static void call_at_flags(struct sup *s, const struct seccomp_notif *n,
@@ -456,7 +460,7 @@ static void call_two(struct sup *s, const struct seccomp_notif *n,
         v.second = true;
     }
     if (v.err == 0)
-        sup_continue(s, n->id);
+        let_go_on(s, n, row, &a, &b, &v);
     else
         refuse(s, n, row, &a, &b, &v);
 }
@@ -490,7 +494,7 @@ static void call_bind(struct sup *s, const struct seccomp_notif *n,
     }
     v = judge(s, row, a.full, false);
     if (v.err == 0)
-        sup_continue(s, n->id);
+        let_go_on(s, n, row, &a, NULL, &v);
     else
         refuse(s, n, row, &a, NULL, &v);
 }

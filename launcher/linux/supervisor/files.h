@@ -39,20 +39,36 @@ struct files_row {
 /* The row of a system call, or NULL. */
 const struct files_row *sup_files_row(int nr);
 
+/* Fill nr, op, check, flags, owner and group of *m for a call with these
+ * arguments. */
+void sup_files_describe(const struct files_row *row, const __u64 args[6],
+                        struct channel_msg *m);
+
 /* descriptor.c: a call on descriptor `fd` of the caller, performed on what it
  * is, or refused. */
 void sup_descriptor_call(struct sup *s, const struct seccomp_notif *n,
                          const struct files_row *row, int fd);
 
+/* files_stop.c: the errno of a mount that stands against an allowed call on
+ * `at`, or from there to `to` (NULL: there is none); else 0.  Leaves and
+ * returns. */
+int sup_files_stop(enum channel_check check, const struct sup_entry *at,
+                   const struct sup_entry *to);
+
+/* perform.c: what the check wants from the caller's memory: the attribute's
+ * name as the next text (else ""), the flags of ioctl(2).  Leaves and returns. */
+void sup_files_add_memory(const struct seccomp_notif *n,
+                          const struct files_row *row, struct channel_msg *m);
+
+/* perform.c: perform a change on what `fd` is, in the caller's stead: 0 or an
+ * errno.  Leaves and returns. */
+int sup_perform(const struct sup *s, const struct seccomp_notif *n, int fd);
+
 /* descriptor.c: perform an allowed change of mode, owner, times or attributes on
  * the object that `at` is, and answer. */
 void sup_path_perform(struct sup *s, const struct seccomp_notif *n,
-                      const struct sup_entry *at);
+                      const struct files_row *row, const struct sup_entry *at);
 
-/* The attribute's name, where the check wants it, else "": the fourth text. */
-void sup_files_add_attribute(struct channel_msg *m,
-                             const struct seccomp_notif *n,
-                             const struct files_row *row);
 
 /* What a refused write is answered with (docs/policy.md, "What a refusal looks
  * like"): by the deciding rule and what was tried. */

@@ -27,12 +27,12 @@ static const struct files_row rows[] = {
     {SYS_rename, FILES_TWO, -1, 0, -1, 1, -1, RENAME, C(RENAME)},
     {SYS_unlink, FILES_PATH, -1, 0, -1, -1, -1, DELETE, C(REMOVE)},
     {SYS_rmdir, FILES_PATH, -1, 0, -1, -1, -1, DELETE, C(REMOVE)},
-    {SYS_chmod, FILES_FOLLOW, -1, 0, -1, -1, -1, WRITE, C(META)},
-    {SYS_chown, FILES_FOLLOW, -1, 0, -1, -1, -1, WRITE, C(META)},
-    {SYS_lchown, FILES_PATH, -1, 0, -1, -1, -1, WRITE, C(META)},
-    {SYS_utime, FILES_FOLLOW, -1, 0, -1, -1, -1, WRITE, C(META)},
-    {SYS_utimes, FILES_FOLLOW, -1, 0, -1, -1, -1, WRITE, C(META)},
-    {SYS_futimesat, FILES_FOLLOW, 0, 1, -1, -1, -1, WRITE, C(META)},
+    {SYS_chmod, FILES_FOLLOW, -1, 0, -1, -1, -1, WRITE, C(MODE)},
+    {SYS_chown, FILES_FOLLOW, -1, 0, -1, -1, -1, WRITE, C(OWNER)},
+    {SYS_lchown, FILES_PATH, -1, 0, -1, -1, -1, WRITE, C(OWNER)},
+    {SYS_utime, FILES_FOLLOW, -1, 0, -1, -1, -1, WRITE, C(TIMES)},
+    {SYS_utimes, FILES_FOLLOW, -1, 0, -1, -1, -1, WRITE, C(TIMES)},
+    {SYS_futimesat, FILES_FOLLOW, 0, 1, -1, -1, -1, WRITE, C(TIMES)},
 #endif
     {SYS_openat, FILES_OPEN, 0, 1, -1, -1, 2, WRITE, C(OPEN)},
     {SYS_mkdirat, FILES_PATH, 0, 1, -1, -1, -1, CREATE, C(CREATE)},
@@ -45,19 +45,19 @@ static const struct files_row rows[] = {
     {SYS_renameat2, FILES_TWO, 0, 1, 2, 3, 4, RENAME, C(RENAME)},
     {SYS_unlinkat, FILES_PATH, 0, 1, -1, -1, 2, DELETE, C(REMOVE)},
     {SYS_truncate, FILES_FOLLOW, -1, 0, -1, -1, -1, WRITE, C(OPEN)},
-    {SYS_fchmod, FILES_DESCRIPTOR, 0, -1, -1, -1, -1, WRITE, C(META)},
-    {SYS_fchmodat, FILES_FOLLOW, 0, 1, -1, -1, -1, WRITE, C(META)},
-    {SYS_fchmodat2, FILES_AT_FLAGS, 0, 1, -1, -1, 3, WRITE, C(META)},
-    {SYS_fchown, FILES_DESCRIPTOR, 0, -1, -1, -1, -1, WRITE, C(META)},
-    {SYS_fchownat, FILES_AT_FLAGS, 0, 1, -1, -1, 4, WRITE, C(META)},
-    {SYS_utimensat, FILES_AT_FLAGS, 0, 1, -1, -1, 3, WRITE, C(META)},
+    {SYS_fchmod, FILES_DESCRIPTOR, 0, -1, -1, -1, -1, WRITE, C(MODE)},
+    {SYS_fchmodat, FILES_FOLLOW, 0, 1, -1, -1, -1, WRITE, C(MODE)},
+    {SYS_fchmodat2, FILES_AT_FLAGS, 0, 1, -1, -1, 3, WRITE, C(MODE)},
+    {SYS_fchown, FILES_DESCRIPTOR, 0, -1, -1, -1, -1, WRITE, C(OWNER)},
+    {SYS_fchownat, FILES_AT_FLAGS, 0, 1, -1, -1, 4, WRITE, C(OWNER)},
+    {SYS_utimensat, FILES_AT_FLAGS, 0, 1, -1, -1, 3, WRITE, C(TIMES)},
     {SYS_setxattr, FILES_FOLLOW, -1, 0, -1, -1, -1, WRITE, C(XATTR)},
     {SYS_lsetxattr, FILES_PATH, -1, 0, -1, -1, -1, WRITE, C(XATTR)},
     {SYS_fsetxattr, FILES_DESCRIPTOR, 0, -1, -1, -1, -1, WRITE, C(XATTR)},
     {SYS_removexattr, FILES_FOLLOW, -1, 0, -1, -1, -1, WRITE, C(XATTR)},
     {SYS_lremovexattr, FILES_PATH, -1, 0, -1, -1, -1, WRITE, C(XATTR)},
     {SYS_fremovexattr, FILES_DESCRIPTOR, 0, -1, -1, -1, -1, WRITE, C(XATTR)},
-    {SYS_ioctl, FILES_DESCRIPTOR, 0, -1, -1, -1, -1, WRITE, C(META)},
+    {SYS_ioctl, FILES_DESCRIPTOR, 0, -1, -1, -1, -1, WRITE, C(FLAGS)},
     {SYS_bind, FILES_BIND, -1, -1, -1, -1, -1, CREATE, C(CREATE)},
 };
 
@@ -67,4 +67,40 @@ const struct files_row *sup_files_row(int nr)
         if (rows[i].nr == nr)
             return &rows[i];
     return NULL;
+}
+
+/* The arguments of a change of mode, owner or times follow what it changes. */
+static int first_value(const struct files_row *row)
+{
+    return row->path < 0 ? 1 : row->path + 1;
+}
+
+void sup_files_describe(const struct files_row *row, const __u64 args[6],
+                        struct channel_msg *m)
+{
+    const int value = first_value(row);
+
+    m->nr = row->nr;
+    m->op = (int32_t)row->op;
+    m->check = (int32_t)row->check;
+    m->flags = row->flags < 0 ? 0 : (int32_t)args[row->flags];
+    switch (row->nr) {
+    case SYS_creat:
+        m->flags = O_CREAT | O_WRONLY | O_TRUNC;
+        break;
+    case SYS_rmdir:
+        m->flags = AT_REMOVEDIR;
+        break;
+    case SYS_truncate:
+        m->flags = O_WRONLY;
+        break;
+    default:
+        break;
+    }
+    if (row->check == CHANNEL_CHECK_OWNER) {
+        m->owner = (uint32_t)args[value];
+        m->group = (uint32_t)args[value + 1];
+    } else if (row->check == CHANNEL_CHECK_TIMES) {
+        m->flags = args[value] != 0;
+    }
 }

@@ -107,34 +107,56 @@ static void unescape(char *s)
     *out = '\0';
 }
 
-/* Call fn for every mount point at or below root in our mount namespace. */
-static void each_mount_below(int proc, const char *root,
-                             void (*fn)(const char *path))
+/* The mount points of the base, as bwrap left it. */
+struct mount_points {
+    char **at; /* owned */
+    size_t n;
+};
+
+/* The fifth field of a line of mountinfo, or NULL. */
+static char *mount_point_of(char *line)
+{
+    char *at = line;
+
+    for (int field = 0; field < 4 && at != NULL; field++) {
+        at = strchr(at, ' ');
+        if (at != NULL)
+            at++;
+    }
+    if (at == NULL)
+        return NULL;
+    at[strcspn(at, " ")] = '\0';
+    unescape(at);
+    return at;
+}
+
+static void read_mount_points(int proc, struct mount_points *ret)
 {
     int fd = openat(proc, "self/mountinfo", O_RDONLY | O_CLOEXEC);
     FILE *f = fd >= 0 ? fdopen(fd, "r") : NULL;
     char *line = NULL;
     size_t size = 0;
 
+    *ret = (struct mount_points){0};
     if (f == NULL)
         sup_fail(config, "read mountinfo", NULL, errno);
     while (getline(&line, &size, f) > 0) {
-        char *at = line;
+        const char *at = mount_point_of(line);
 
-        for (int field = 0; field < 4 && at != NULL; field++) {
-            at = strchr(at, ' ');
-            if (at != NULL)
-                at++;
-        }
         if (at == NULL)
             continue;
-        at[strcspn(at, " ")] = '\0';
-        unescape(at);
-        if (srt_path_under(at, root))
-            fn(at);
+        ret->at = srt_xreallocarray(ret->at, ret->n + 1, sizeof(ret->at[0]));
+        ret->at[ret->n++] = srt_xstrdup(at);
     }
     free(line);
     (void)fclose(f);
+}
+
+static void release_mount_points(struct mount_points *m)
+{
+    for (size_t i = 0; i < m->n; i++)
+        free(m->at[i]);
+    srt_free_ptr(&m->at);
 }
 
 /* bwrap made every mount read-only; those that were writable on the host may
@@ -306,13 +328,15 @@ static void pin(const char *path)
     place(clone_tree(path, VND_AT_RECURSIVE), path);
 }
 
-static void place_clone(int proc, const struct plan_region *r, int tree)
+static void place_clone(const struct mount_points *base,
+                        const struct plan_region *r, int tree)
 {
     if (r->access == PLAN_WRITABLE)
         set_attrs(tree, 0, VND_MOUNT_ATTR_RDONLY, r->path);
     place(tree, r->path);
-    if (r->access == PLAN_WRITABLE && r->dir)
-        each_mount_below(proc, r->path, make_writable);
+    for (size_t i = 0; r->access == PLAN_WRITABLE && i < base->n; i++)
+        if (srt_path_under(base->at[i], r->path))
+            make_writable(base->at[i]);
 }
 
 /* A read-only mount of a path, and of what is mounted below it, on itself. */
@@ -362,9 +386,11 @@ void sup_mounts_make(const struct sup_config *c, int proc, int fuse)
 {
     const struct plan *p = c->plan;
     int *clones = srt_xcalloc(p->nregions + 1, sizeof(*clones));
+    struct mount_points base;
     bool masked = false;
 
     config = c;
+    read_mount_points(proc, &base);
     for (size_t i = 0; i < p->nregions; i++) {
         masked |= p->regions[i].access == PLAN_MASKED;
         clones[i] = needs_clone(p, i)
@@ -383,10 +409,11 @@ void sup_mounts_make(const struct sup_config *c, int proc, int fuse)
         if (p->regions[i].access == PLAN_MASKED)
             place_mask(p, i, fuse >= 0);
         else if (clones[i] >= 0)
-            place_clone(proc, &p->regions[i], clones[i]);
+            place_clone(&base, &p->regions[i], clones[i]);
     }
     protect_machine(p);
     (void)umount2(MASKS "/fuse", MNT_DETACH);
     (void)umount2(MASKS, MNT_DETACH);
     srt_free_ptr(&clones);
+    release_mount_points(&base);
 }

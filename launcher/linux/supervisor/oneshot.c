@@ -149,8 +149,10 @@ int sup_oneshot_connect(struct sup *s, struct sup_slot *slot)
     if (socket < 0)
         return errno;
     c->oneshot = oneshot_for(s, &c->meant);
-    if (c->oneshot == NULL)
-        return errno == EADDRNOTAVAIL ? ENETUNREACH : errno;
+    if (c->oneshot == NULL) {
+        c->failed = errno == EADDRNOTAVAIL ? ENETUNREACH : errno;
+        return c->failed;
+    }
     address.v4.sin_port = c->oneshot->port;
     /* It would connect with the first write, when we no longer look. */
     (void)setsockopt(socket, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &off,

@@ -208,6 +208,7 @@ void sup_refuse(struct sup *s, const struct seccomp_notif *n,
     m->generation = slot->generation;
     m->tid = (int32_t)n->pid;
     m->nr = n->data.nr;
+    m->allowed = d->verdict == POLICY_ALLOW;
     sup_send(s, m, NULL, 0);
 }
 

@@ -139,8 +139,9 @@ static struct sup_slot *new_slot(struct sup *s, const struct seccomp_notif *n,
     c->since_ms = srt_clock_ms();
     (void)getsockopt(c->socket, SOL_SOCKET, SO_SNDTIMEO, &timeout, &size);
     if (timeout.tv_sec != 0 || timeout.tv_usec != 0)
+        /* Never early: since_ms and the rest were rounded down. */
         c->until_ms = c->since_ms + (uint64_t)timeout.tv_sec * 1000 +
-                      (uint64_t)timeout.tv_usec / 1000;
+                      (uint64_t)timeout.tv_usec / 1000 + 2;
     slot->state = c;
     return slot;
 }
@@ -154,6 +155,7 @@ static void tell(struct sup *s, const struct sup_slot *slot,
     channel_msg_init(&m, type, sup_slot_number(s, slot), slot->generation);
     m.tid = slot->tid;
     m.nonblocking = c->nonblocking;
+    m.error = c->failed;
     m.addr = c->meant;
     sup_send(s, &m, fd, fd != NULL ? 1 : 0);
 }

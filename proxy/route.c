@@ -19,7 +19,7 @@ struct proxy_route {
     int upstream;            /* owned, -1: not connected (yet) */
     int accepted;            /* owned, -1: not there (yet) */
     bool blocking;
-    pid_t tid;             /* who asked, for what */
+    pid_t tid; /* who asked, for what */
     struct policy_addr to;
     uint16_t port;
 };

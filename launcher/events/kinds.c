@@ -31,8 +31,6 @@ void events_kinds_begin(struct events_kinds *k,
 {
     if (k->n == EVENTS_KINDS_MAX)
         return;
-    k->at[k->n++] = (struct events_kind){.op = v->op,
-                                         .err = v->err,
-                                         .rule = srt_xstrdup(v->rule),
-                                         .seq = seq};
+    k->at[k->n++] = (struct events_kind){
+        .op = v->op, .err = v->err, .rule = srt_xstrdup(v->rule), .seq = seq};
 }

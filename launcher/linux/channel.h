@@ -86,16 +86,17 @@ struct channel_msg {
     uint32_t type; /* enum channel_type */
     uint32_t slot;
     uint64_t generation;
-    int32_t tid;   /* host thread id of the caller; 0: none */
-    int32_t error; /* errno, or 0 */
-    int32_t nr;    /* system call number */
-    int32_t op;    /* enum events_op */
-    int32_t check; /* enum channel_check */
-    int32_t flags; /* open, rename or AT_ flags of the call */
+    int32_t tid;           /* host thread id of the caller; 0: none */
+    int32_t error;         /* errno, or 0 */
+    int32_t nr;            /* system call number */
+    int32_t op;            /* enum events_op */
+    int32_t check;         /* enum channel_check */
+    int32_t flags;         /* open, rename or AT_ flags of the call */
     uint32_t owner, group; /* of chown; UINT32_MAX: stays */
     int32_t nonblocking;
-    int32_t second;    /* of two names, it is the second that is refused */
-    int32_t allowed;   /* the policy allows it; it is the sandbox that fails */
+    int32_t second;  /* of two names, it is the second that is refused */
+    int32_t allowed; /* the policy allows it; it is the sandbox that fails */
+
     /* Of the parent directories; 0: a mask is there, and what lies behind it is
      * meant. */
     struct channel_place {

@@ -64,8 +64,8 @@ static int may(int dir, const char *name, int mode)
 /* Has srt this capability outside (capabilities(7))? */
 static bool is_capable(unsigned cap)
 {
-    struct __user_cap_header_struct h = {.version =
-                                             _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_header_struct h = {
+        .version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct d[2] = {0};
 
     return syscall(SYS_capget, &h, d) == 0 &&
@@ -321,10 +321,9 @@ static int check_link(const struct channel_msg *m, const struct name *from,
     if (S_ISDIR(from->st.st_mode))
         return EPERM;
     /* fs.protected_hardlinks: only what one owns, or may write. */
-    if (!is_owner(from) &&
-        (!S_ISREG(from->st.st_mode) ||
-         (from->st.st_mode & (S_ISUID | S_ISGID)) != 0 ||
-         may(from->dir, from->text, R_OK | W_OK) != 0))
+    if (!is_owner(from) && (!S_ISREG(from->st.st_mode) ||
+                            (from->st.st_mode & (S_ISUID | S_ISGID)) != 0 ||
+                            may(from->dir, from->text, R_OK | W_OK) != 0))
         return EPERM;
     return 0;
 }
@@ -462,8 +461,8 @@ static bool moves_into_itself(const struct channel_msg *m)
  * host that changed meanwhile make it another.  (0: it is a mask.) */
 static bool is_same(const struct channel_place *inside, const struct name *n)
 {
-    return inside->ino == 0 || (inside->ino == n->dir_st.st_ino &&
-                                inside->dev == n->dir_st.st_dev);
+    return inside->ino == 0 ||
+           (inside->ino == n->dir_st.st_ino && inside->dev == n->dir_st.st_dev);
 }
 
 /* Reach one name: 0, or an errno; *ret_same whether it is the one inside. */

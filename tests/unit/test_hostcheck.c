@@ -89,8 +89,8 @@ static int run_changes(void)
         m.flags = changes[i].flags;
         (void)channel_msg_add(&m, "");
         (void)channel_msg_add(&m, changes[i].attribute);
-        if (hostcheck_write(&m, &err) != (want == 0 ? HOSTCHECK_WOULD_PASS
-                                                    : HOSTCHECK_WOULD_FAIL) ||
+        if (hostcheck_write(&m, &err) !=
+                (want == 0 ? HOSTCHECK_WOULD_PASS : HOSTCHECK_WOULD_FAIL) ||
             err != want) {
             print_error("row %zu as %u: %d, want %d\n", i, geteuid(), err,
                         want);
@@ -161,6 +161,7 @@ static void test_own_places(void **state)
 {
     static struct channel_msg m;
     static const struct channel_place inside = {1, 2};
+
     static const struct {
         enum channel_check check;
         const char *second;
@@ -174,6 +175,7 @@ static void test_own_places(void **state)
         {CHANNEL_CHECK_LINK, "own", 0, HOSTCHECK_WOULD_FAIL, EEXIST},
         {CHANNEL_CHECK_LINK, "absent", 0, HOSTCHECK_UNKNOWN, 0},
     };
+
     int err = 0;
 
     (void)state;

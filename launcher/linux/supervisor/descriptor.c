@@ -78,8 +78,8 @@ static bool is_foreign_device(struct sup *s, int fd, char *path, size_t size,
     struct stat st;
     bool own;
 
-    if (fstat(fd, &st) != 0 ||
-        (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode)) || on_own_mount(s, fd))
+    if (fstat(fd, &st) != 0 || (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode)) ||
+        on_own_mount(s, fd))
         return false;
     own = s->config->root || st.st_uid == geteuid();
     *ret = own ? stays : (struct policy_decision){.verdict = POLICY_ALLOW};

@@ -69,7 +69,6 @@ int sup_perform(const struct sup *s, const struct seccomp_notif *n, int fd);
 void sup_path_perform(struct sup *s, const struct seccomp_notif *n,
                       const struct files_row *row, const struct sup_entry *at);
 
-
 /* What a refused write is answered with (docs/policy.md, "What a refusal looks
  * like"): by the deciding rule and what was tried. */
 int sup_files_errno(const struct policy_decision *d, enum channel_check check);

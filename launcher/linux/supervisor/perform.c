@@ -136,11 +136,10 @@ static int read_flags(const struct seccomp_notif *n, struct flags_request *ret)
 
     *ret = (struct flags_request){.extended = (uint32_t)n->data.args[1] ==
                                               (uint32_t)FS_IOC_FSSETXATTR};
-    err = ret->extended
-              ? sup_caller_read((pid_t)n->pid, at, &ret->attr,
-                                sizeof(ret->attr))
-              : sup_caller_read((pid_t)n->pid, at, &ret->flags,
-                                sizeof(ret->flags));
+    err = ret->extended ? sup_caller_read((pid_t)n->pid, at, &ret->attr,
+                                          sizeof(ret->attr))
+                        : sup_caller_read((pid_t)n->pid, at, &ret->flags,
+                                          sizeof(ret->flags));
     return err == 0 ? 0 : EFAULT;
 }
 

@@ -7,10 +7,8 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "base/path.h"
-#include "launcher/hostfs.h"
 #include "launcher/load.h"
 #include "launcher/notes.h"
-#include "launcher/own.h"
 #include "policy/compile.h"
 #include "policy/schema.h"
 
@@ -123,45 +121,20 @@ static void print_notes(const struct policy *p, const struct policy_host *host)
     launcher_notes_release(&n);
 }
 
-/* As a run would compile it, srt's own files with it. */
-static int judge_settings(const struct launcher_options *o,
-                          const struct policy_settings *s, bool effective,
-                          struct srt_buf *diags)
-{
-    struct launcher_own own;
-    struct policy_host host;
-    struct policy policy;
-    char cwd[SRT_PATH_MAX];
-    struct srt_err err;
-    int status = INVALID;
-
-    if (launcher_load_cwd(o, cwd, sizeof(cwd), &err) != SRT_OK ||
-        launcher_own_find(o, s, &own, &err) != SRT_OK) {
-        srt_buf_addf(diags, "%s\n", err.msg);
-        return INVALID;
-    }
-    launcher_hostfs_init(&host, getenv("HOME"), cwd); /* NOLINT */
-    if (policy_compile(s, &host, own.files, &policy, diags) == SRT_OK) {
-        if (effective)
-            print_effective(&policy);
-        print_notes(&policy, &host);
-        policy_release(&policy);
-        status = VALID;
-    }
-    launcher_own_release(&own);
-    return status;
-}
-
+/* As a run would have it. */
 static int judge(const struct launcher_options *o, bool effective,
                  struct srt_buf *diags)
 {
-    struct policy_settings s;
-    int status;
+    static struct launcher_loaded l;
+    int status = INVALID;
 
-    if (launcher_load_settings(o, &s, diags) != SRT_OK)
-        return INVALID;
-    status = judge_settings(o, &s, effective, diags);
-    policy_settings_release(&s);
+    if (launcher_load(o, &l, diags) == SRT_OK) {
+        if (effective)
+            print_effective(&l.policy);
+        print_notes(&l.policy, &l.host);
+        status = VALID;
+    }
+    launcher_loaded_release(&l);
     return status;
 }
 

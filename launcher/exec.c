@@ -1,8 +1,6 @@
 #include "launcher/exec.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,19 +8,16 @@
 
 #include "base/log.h"
 #include "base/macros.h"
-#include "base/num.h"
 #include "base/path.h"
 #include "launcher/environment.h"
+#include "launcher/events/dest.h"
 #include "launcher/events/store.h"
-#include "launcher/hostfs.h"
 #include "launcher/linux/bwrap.h"
 #include "launcher/linux/ports.h"
 #include "launcher/linux/session.h"
 #include "launcher/load.h"
 #include "launcher/notes.h"
 #include "launcher/options.h"
-#include "launcher/own.h"
-#include "launcher/patience.h"
 #include "launcher/streams.h"
 #include "vendor/version.h"
 
@@ -31,13 +26,9 @@ enum { FAILED = 125, NOT_EXECUTABLE = 126, NOT_FOUND = 127 };
 /* Everything that one run holds; released at the end. */
 struct run {
     struct launcher_options options;
-    struct policy_settings settings;
-    struct policy policy;
-    struct policy_host host;
+    struct launcher_loaded loaded;
     struct launcher_environment environment;
     struct events_store *events;
-    char cwd[SRT_PATH_MAX];
-    struct launcher_own own;
     struct launcher_notes notes;
     bool has_shim;
     char *shell_argv[4];
@@ -92,23 +83,18 @@ static int fail_lines(struct run *r, const char *diags)
     return FAILED;
 }
 
-static enum srt_rc find_own_files(struct run *r, struct srt_err *err)
+static enum srt_rc check_own_files(struct run *r, struct srt_err *err)
 {
-    enum srt_rc rc = launcher_own_find(&r->options, &r->settings, &r->own, err);
-
-    if (rc != SRT_OK)
-        return rc;
-    if (access(r->own.init_path, X_OK) != 0)
+    if (access(r->loaded.own.init_path, X_OK) != 0)
         return srt_err_sys(err, errno,
                            "'%s' (srt-init must lie beside srt, readable for "
                            "you)",
-                           r->own.init_path);
-    r->has_shim = access(r->own.shim_path, R_OK) == 0;
-    if (!r->has_shim && r->options.level_given &&
-        r->options.level != POLICY_LEVEL_FULL)
+                           r->loaded.own.init_path);
+    r->has_shim = access(r->loaded.own.shim_path, R_OK) == 0;
+    if (!r->has_shim && r->loaded.level != POLICY_LEVEL_FULL)
         return srt_err_sys(err, errno,
                            "'%s' (at this level the shim routes and reports)",
-                           r->own.shim_path);
+                           r->loaded.own.shim_path);
     return SRT_OK;
 }
 
@@ -154,17 +140,6 @@ static enum srt_rc check_request(struct run *r, struct srt_err *err)
                                   err);
 }
 
-static enum srt_rc check_descriptor(const char *dest, struct srt_err *err)
-{
-    uint64_t n;
-
-    if (dest != NULL && strncmp(dest, "fd:", 3) == 0 &&
-        srt_num_u64(dest + 3, INT_MAX, &n) && fcntl((int)n, F_GETFD) < 0)
-        return srt_err_set(err, SRT_E_CONFIG,
-                           "--events %s: this descriptor is not open", dest);
-    return SRT_OK;
-}
-
 static enum srt_rc open_events(struct run *r, struct srt_err *err)
 {
     const struct events_options o = {
@@ -178,9 +153,10 @@ static enum srt_rc open_events(struct run *r, struct srt_err *err)
     enum srt_rc rc = SRT_OK;
 
     /* Before srt has descriptors of its own that could be meant. */
-    rc = check_descriptor(from_env, err);
+    if (from_env != NULL)
+        rc = events_dest_check(from_env, err);
     for (size_t i = 0; rc == SRT_OK && i < r->options.nevents; i++)
-        rc = check_descriptor(r->options.events[i], err);
+        rc = events_dest_check(r->options.events[i], err);
     if (rc != SRT_OK)
         return rc;
     r->events = events_store_new(&o);
@@ -197,35 +173,18 @@ static enum srt_rc open_events(struct run *r, struct srt_err *err)
     return rc;
 }
 
-static enum srt_rc choose_level(const struct run *r, enum policy_level *ret,
-                                struct srt_err *err)
+static void make_environment(struct run *r)
 {
-    enum policy_level level = r->options.level_given ? r->options.level
-                                                     : POLICY_LEVEL_FULL;
-
-    if (level < r->settings.minimum_level)
-        return srt_err_set(err, SRT_E_CONFIG,
-                           "--level %s is weaker than the policy's "
-                           "minimumLevel (%s); set minimumLevel to \"%s\" to "
-                           "allow it",
-                           policy_level_words[level],
-                           policy_level_words[r->settings.minimum_level],
-                           policy_level_words[level]);
-    *ret = level;
-    return SRT_OK;
-}
-
-static void make_environment(struct run *r, enum policy_level level)
-{
+    const struct policy_settings *s = &r->loaded.settings;
     const struct launcher_environment_options o = {
-        .settings = &r->settings,
+        .settings = s,
         .options = &r->options,
         .inherited = environ,
         .tmpdir = BWRAP_TMPDIR,
         .preload = r->has_shim ? BWRAP_SHIM : NULL,
-        .proxy_variables = r->settings.proxy_env == POLICY_PROXY_ENV_ALWAYS ||
-                           (r->settings.proxy_env == POLICY_PROXY_ENV_AUTO &&
-                            level != POLICY_LEVEL_FULL),
+        .proxy_variables = s->proxy_env == POLICY_PROXY_ENV_ALWAYS ||
+                           (s->proxy_env == POLICY_PROXY_ENV_AUTO &&
+                            r->loaded.level != POLICY_LEVEL_FULL),
         .http_port = PORTS_HTTP,
         .socks_port = PORTS_SOCKS,
     };
@@ -233,21 +192,21 @@ static void make_environment(struct run *r, enum policy_level level)
     launcher_environment_make(&o, &r->environment);
 }
 
-static int run_session(struct run *r, enum policy_level level,
-                       const char *bwrap)
+static int run_session(struct run *r, const char *bwrap)
 {
+    const struct launcher_loaded *l = &r->loaded;
     const struct session_input in = {
-        .policy = &r->policy,
-        .settings = &r->settings,
+        .policy = &l->policy,
+        .settings = &l->settings,
         .events = r->events,
-        .home = r->host.home,
-        .cwd = r->cwd,
+        .home = l->host.home,
+        .cwd = l->cwd,
         .argv = r->argv,
         .environment = &r->environment,
         .bwrap = bwrap,
-        .init_path = r->own.init_path,
-        .shim_path = r->has_shim ? r->own.shim_path : NULL,
-        .level = level,
+        .init_path = l->own.init_path,
+        .shim_path = r->has_shim ? l->own.shim_path : NULL,
+        .level = l->level,
         .pass_fds = r->options.pass_fds,
         .npass_fds = r->options.npass_fds,
         .closed_fds = r->closed_fds,
@@ -269,7 +228,7 @@ static int run_session(struct run *r, enum policy_level level,
 /* --debug: which policy, and why. */
 static void tell_policy(const struct run *r)
 {
-    const struct policy_settings *s = &r->settings;
+    const struct policy_settings *s = &r->loaded.settings;
 
     if (s->path == NULL)
         srt_log(SRT_LOG_DEBUG,
@@ -286,37 +245,21 @@ static void tell_policy(const struct run *r)
                 r->options.added[i].option, r->options.added[i].value);
 }
 
-static void tell_means(const struct run *r, enum policy_level level,
-                       const char *bwrap)
+static void tell_means(const struct run *r, const char *bwrap)
 {
+    const struct launcher_loaded *l = &r->loaded;
+
     srt_log(SRT_LOG_DEBUG, "home: %s; working directory: %s",
-            r->host.home != NULL ? r->host.home : "none", r->cwd);
-    srt_log(SRT_LOG_DEBUG, "level: %s (%s)", policy_level_words[level],
+            l->host.home != NULL ? l->host.home : "none", l->cwd);
+    srt_log(SRT_LOG_DEBUG, "level: %s (%s)", policy_level_words[l->level],
             r->options.level_given ? "--level" : "the default");
-    srt_log(SRT_LOG_DEBUG, "programs: %s, %s, shim %s", bwrap, r->own.init_path,
-            r->has_shim ? r->own.shim_path : "not there");
-}
-
-/* A policy of many globs takes its time, and a person waits. */
-static enum srt_rc compile(struct run *r, struct srt_buf *diags)
-{
-    struct launcher_patience p;
-    enum srt_rc rc;
-
-    launcher_hostfs_init(&r->host, getenv("HOME"), r->cwd); /* NOLINT */
-    launcher_patience_begin(
-        &p, !r->options.quiet && isatty(STDERR_FILENO) == 1,
-        "still looking for what the globs of the policy match");
-    rc = policy_compile(&r->settings, &r->host, r->own.files, &r->policy,
-                        diags);
-    launcher_patience_end(&p);
-    return rc;
+    srt_log(SRT_LOG_DEBUG, "programs: %s, %s, shim %s", bwrap, l->own.init_path,
+            r->has_shim ? l->own.shim_path : "not there");
 }
 
 static int assemble(struct run *r)
 {
     SRT_AUTO_BUF struct srt_buf diags = {0};
-    enum policy_level level = POLICY_LEVEL_FULL;
     const char *bwrap = NULL;
     struct srt_err err;
 
@@ -325,35 +268,27 @@ static int assemble(struct run *r)
     make_argv(r);
     if (open_events(r, &err) != SRT_OK)
         return fail(r, err.msg);
-    if (launcher_load_settings(&r->options, &r->settings, &diags) != SRT_OK)
+    if (launcher_load(&r->options, &r->loaded, &diags) != SRT_OK)
         return fail_lines(r, srt_buf_str(&diags));
     tell_policy(r);
-    if (launcher_load_cwd(&r->options, r->cwd, sizeof(r->cwd), &err) !=
-            SRT_OK ||
-        find_own_files(r, &err) != SRT_OK)
+    events_store_set_image(r->events, r->loaded.policy.image);
+    if (check_own_files(r, &err) != SRT_OK ||
+        bwrap_find(r->loaded.settings.bwrap_path, &bwrap, &err) != SRT_OK)
         return fail(r, err.msg);
-    if (compile(r, &diags) != SRT_OK)
-        return fail_lines(r, srt_buf_str(&diags));
-    events_store_set_image(r->events, r->policy.image);
-    if (choose_level(r, &level, &err) != SRT_OK ||
-        bwrap_find(r->settings.bwrap_path, &bwrap, &err) != SRT_OK)
-        return fail(r, err.msg);
-    tell_means(r, level, bwrap);
-    make_environment(r, level);
-    launcher_notes_make(&r->policy, &r->host, &r->notes);
-    return run_session(r, level, bwrap);
+    tell_means(r, bwrap);
+    make_environment(r);
+    launcher_notes_make(&r->loaded.policy, &r->loaded.host, &r->notes);
+    return run_session(r, bwrap);
 }
 
 static void release(struct run *r)
 {
     launcher_environment_release(&r->environment);
-    policy_release(&r->policy);
-    policy_settings_release(&r->settings);
     events_store_free(r->events);
+    launcher_loaded_release(&r->loaded);
     srt_free_ptr(&r->shell_argv[0]);
     srt_free_ptr(&r->shell_argv[2]);
     srt_buf_release(&r->command);
-    launcher_own_release(&r->own);
     launcher_notes_release(&r->notes);
     launcher_options_release(&r->options);
 }
@@ -364,7 +299,6 @@ int launcher_exec_main(char **argv)
     struct srt_err err;
     int status;
 
-    policy_settings_init(&r.settings);
     if (launcher_options_parse(argv, &r.options, &err) != SRT_OK)
         return fail(&r, err.msg);
     if (r.options.help || r.options.version) {

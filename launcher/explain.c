@@ -8,9 +8,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "base/path.h"
-#include "launcher/hostfs.h"
 #include "launcher/load.h"
-#include "launcher/own.h"
 #include "policy/glob.h"
 #include "policy/host.h"
 #include "policy/suggest.h"
@@ -22,8 +20,7 @@ enum { ALLOWED = 0, DENIED = 1, NO_ANSWER = 125 };
 struct question {
     const struct question_row *row;
     const char *subject;
-    struct policy policy;
-    struct policy_host host;
+    struct launcher_loaded loaded;
     char target[SRT_PATH_MAX]; /* what was judged */
     enum policy_kind kind;     /* of the target, when it is a path */
     enum policy_subject suggest;
@@ -47,7 +44,8 @@ struct question_row {
 static void judge_link(void *ctx, const char *place)
 {
     struct question *q = ctx;
-    struct policy_decision d = policy_decide_read(q->policy.image, place);
+    struct policy_decision d = policy_decide_read(q->loaded.policy.image,
+                                                  place);
 
     if (d.verdict == POLICY_ALLOW || q->blocked)
         return;
@@ -59,7 +57,7 @@ static void judge_link(void *ctx, const char *place)
 /* Where the subject really is. */
 static bool ask_path(struct question *q, struct srt_err *err)
 {
-    const struct policy_host *h = &q->host;
+    const struct policy_host *h = &q->loaded.host;
     char path[2 * SRT_PATH_MAX];
     int n = snprintf(path, sizeof(path), "%s%s%s",
                      q->subject[0] == '/' ? "" : h->cwd,
@@ -74,7 +72,7 @@ static bool ask_path(struct question *q, struct srt_err *err)
     if (q->row->suggest == POLICY_SUBJECT_WRITE &&
         q->kind == POLICY_KIND_ABSENT)
         q->suggest = POLICY_SUBJECT_ENTRY;
-    q->answer = q->row->decide(q->policy.image, q->target);
+    q->answer = q->row->decide(q->loaded.policy.image, q->target);
     if (q->answer.verdict == POLICY_ALLOW)
         h->links(h->ctx, path, judge_link, q);
     return true;
@@ -114,7 +112,7 @@ static bool ask_connect(struct question *q, struct srt_err *err)
     }
     memcpy(q->target, q->subject, len);
     q->target[len] = '\0';
-    q->answer = proxy_admit_offline(q->policy.image, q->target, lo);
+    q->answer = proxy_admit_offline(q->loaded.policy.image, q->target, lo);
     q->loopback = is_loopback(q->target);
     (void)snprintf(q->target, sizeof(q->target), "%s", q->subject);
     return true;
@@ -127,7 +125,7 @@ static bool ask_name(struct question *q, struct srt_err *err)
         return false;
     }
     (void)snprintf(q->target, sizeof(q->target), "%s", q->subject);
-    q->answer = q->row->decide(q->policy.image, q->subject);
+    q->answer = q->row->decide(q->loaded.policy.image, q->subject);
     return true;
 }
 
@@ -162,10 +160,10 @@ static bool is_glob(const char *entry)
 /* Is it a file that the deciding entry itself names? */
 static bool names_the_file(const struct question *q)
 {
-    for (size_t i = 0; i < q->policy.nplaces; i++)
-        if (q->policy.places[i].kind == POLICY_KIND_FILE &&
-            strcmp(q->policy.places[i].path, q->target) == 0 &&
-            strcmp(q->policy.places[i].rule, q->answer.rule) == 0)
+    for (size_t i = 0; i < q->loaded.policy.nplaces; i++)
+        if (q->loaded.policy.places[i].kind == POLICY_KIND_FILE &&
+            strcmp(q->loaded.policy.places[i].path, q->target) == 0 &&
+            strcmp(q->loaded.policy.places[i].rule, q->answer.rule) == 0)
             return true;
     return false;
 }
@@ -174,7 +172,7 @@ static bool names_the_file(const struct question *q)
 static void print_notes(const struct question *q,
                         const struct policy_text *entry)
 {
-    const struct policy_settings *s = q->policy.settings;
+    const struct policy_settings *s = q->loaded.policy.settings;
     bool denied = q->answer.verdict == POLICY_DENY;
     bool reads = q->row->suggest == POLICY_SUBJECT_READ;
 
@@ -210,7 +208,7 @@ static void print_field(const char *name, const char *value)
 static void print_answer(const struct question *q)
 {
     bool denied = q->answer.verdict == POLICY_DENY;
-    const struct policy_text *entry = find_entry(q->policy.settings,
+    const struct policy_text *entry = find_entry(q->loaded.policy.settings,
                                                  q->answer.rule);
     SRT_AUTO_BUF struct srt_buf hint = {0};
     SRT_AUTO_BUF struct srt_buf patch = {0};
@@ -226,14 +224,15 @@ static void print_answer(const struct question *q)
         print_field("entry:", entry->text);
     print_field("reason:", q->answer.reason);
     if (!q->blocked)
-        policy_suggest(&(struct policy_refused){.image = q->policy.image,
-                                                .settings = q->policy.settings,
-                                                .home = q->host.home,
-                                                .kind = q->suggest,
-                                                .deed = POLICY_DEED_MAKES,
-                                                .target = q->target,
-                                                .decision = &q->answer},
-                       &hint, &change);
+        policy_suggest(
+            &(struct policy_refused){.image = q->loaded.policy.image,
+                                     .settings = q->loaded.policy.settings,
+                                     .home = q->loaded.host.home,
+                                     .kind = q->suggest,
+                                     .deed = POLICY_DEED_MAKES,
+                                     .target = q->target,
+                                     .decision = &q->answer},
+            &hint, &change);
     policy_change_print(&change, NULL, &patch);
     if (hint.len > 0)
         print_field("hint:", srt_buf_str(&hint));
@@ -277,35 +276,19 @@ static int complain(const char *lines)
 
 static int answer(struct question *q, const struct launcher_options *o)
 {
-    struct policy_settings settings;
-    struct launcher_own own;
     SRT_AUTO_BUF struct srt_buf diags = {0};
     struct srt_err err;
-    char cwd[SRT_PATH_MAX];
     int status = NO_ANSWER;
 
-    if (launcher_load_cwd(o, cwd, sizeof(cwd), &err) != SRT_OK)
-        return complain(err.msg);
-    if (launcher_load_settings(o, &settings, &diags) != SRT_OK)
-        return complain(srt_buf_str(&diags));
-    if (launcher_own_find(o, &settings, &own, &err) != SRT_OK) {
-        policy_settings_release(&settings);
-        return complain(err.msg);
-    }
-    /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-    launcher_hostfs_init(&q->host, getenv("HOME"), cwd);
-    if (policy_compile(&settings, &q->host, own.files, &q->policy, &diags) !=
-        SRT_OK)
+    if (launcher_load(o, &q->loaded, &diags) != SRT_OK) {
         (void)complain(srt_buf_str(&diags));
-    else if (q->row->ask(q, &err)) {
+    } else if (q->row->ask(q, &err)) {
         print_answer(q);
         status = q->answer.verdict == POLICY_ALLOW ? ALLOWED : DENIED;
     } else {
         (void)complain(err.msg);
     }
-    policy_release(&q->policy); /* empty after a failure */
-    launcher_own_release(&own);
-    policy_settings_release(&settings);
+    launcher_loaded_release(&q->loaded);
     return status;
 }
 
@@ -344,7 +327,7 @@ static bool take_question(struct launcher_options *o, struct question *q,
 int launcher_explain_main(char **argv)
 {
     struct launcher_options o;
-    struct question q = {0};
+    static struct question q;
     struct srt_err err;
     int status;
 

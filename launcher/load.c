@@ -11,6 +11,8 @@
 
 #include "base/fd.h"
 #include "base/path.h"
+#include "launcher/hostfs.h"
+#include "launcher/patience.h"
 
 bool launcher_load_home_policy(char *out, size_t size)
 {
@@ -77,42 +79,36 @@ static bool can_open(const struct launcher_options *o, const char *path,
     return false;
 }
 
-enum srt_rc launcher_load_settings(const struct launcher_options *o,
-                                   struct policy_settings *ret,
-                                   struct srt_buf *diags)
+static enum srt_rc load_settings(const struct launcher_options *o,
+                                 struct policy_settings *s,
+                                 struct srt_buf *diags)
 {
-    struct policy_settings s;
     struct srt_err err;
     char buf[SRT_PATH_MAX];
     const char *path;
-    enum srt_rc rc;
+    enum srt_rc rc = SRT_OK;
 
+    policy_settings_init(s);
     if (!find_policy(o, buf, sizeof(buf), &path, diags))
         return SRT_E_CONFIG;
-    policy_settings_init(&s);
-    if (path != NULL) {
-        if (!can_open(o, path, diags))
-            return SRT_E_CONFIG;
-        rc = policy_settings_load(path, &s, diags);
-        if (rc != SRT_OK)
-            return rc;
-    }
-    for (size_t i = 0; i < o->nadded; i++) {
+    if (path != NULL && !can_open(o, path, diags))
+        return SRT_E_CONFIG;
+    if (path != NULL)
+        rc = policy_settings_load(path, s, diags);
+    for (size_t i = 0; rc == SRT_OK && i < o->nadded; i++) {
         const struct launcher_added *a = &o->added[i];
 
-        if (policy_settings_add(&s, a->list, a->option, a->value, &err) ==
-            SRT_OK)
-            continue;
-        srt_buf_addf(diags, "%s\n", err.msg);
-        policy_settings_release(&s);
-        return SRT_E_CONFIG;
+        rc = policy_settings_add(s, a->list, a->option, a->value, &err);
+        if (rc != SRT_OK)
+            srt_buf_addf(diags, "%s\n", err.msg);
     }
-    *ret = s;
-    return SRT_OK;
+    return rc;
 }
 
-enum srt_rc launcher_load_cwd(const struct launcher_options *o, char *out,
-                              size_t size, struct srt_err *err)
+/* The real directory that relative paths of the policy are relative to: --cwd,
+ * or srt's own. */
+static enum srt_rc find_cwd(const struct launcher_options *o, char *out,
+                            size_t size, struct srt_err *err)
 {
     const char *dir = o->cwd != NULL ? o->cwd : ".";
     char real[PATH_MAX];
@@ -128,4 +124,67 @@ enum srt_rc launcher_load_cwd(const struct launcher_options *o, char *out,
         return srt_err_set(err, SRT_E_LIMIT, "'%s': too long", dir);
     memcpy(out, real, strlen(real) + 1);
     return SRT_OK;
+}
+
+static enum srt_rc choose_level(const struct launcher_options *o,
+                                enum policy_level least, enum policy_level *ret,
+                                struct srt_err *err)
+{
+    enum policy_level level = o->level_given ? o->level : POLICY_LEVEL_FULL;
+
+    if (level < least)
+        return srt_err_set(err, SRT_E_CONFIG,
+                           "--level %s is weaker than the policy's "
+                           "minimumLevel (%s); set minimumLevel to \"%s\" to "
+                           "allow it",
+                           policy_level_words[level], policy_level_words[least],
+                           policy_level_words[level]);
+    *ret = level;
+    return SRT_OK;
+}
+
+/* A policy of many globs takes its time, and a person waits. */
+static enum srt_rc compile(const struct launcher_options *o,
+                           struct launcher_loaded *l, struct srt_buf *diags)
+{
+    struct launcher_patience p;
+    enum srt_rc rc;
+
+    launcher_hostfs_init(&l->host, getenv("HOME"), l->cwd); /* NOLINT */
+    launcher_patience_begin(
+        &p, !o->quiet && isatty(STDERR_FILENO) == 1,
+        "still looking for what the globs of the policy match");
+    rc = policy_compile(&l->settings, &l->host, l->own.files, &l->policy,
+                        diags);
+    launcher_patience_end(&p);
+    return rc;
+}
+
+enum srt_rc launcher_load(const struct launcher_options *o,
+                          struct launcher_loaded *ret, struct srt_buf *diags)
+{
+    struct srt_err err;
+    enum srt_rc rc;
+
+    *ret = (struct launcher_loaded){0};
+    rc = load_settings(o, &ret->settings, diags);
+    if (rc != SRT_OK)
+        return rc;
+    rc = find_cwd(o, ret->cwd, sizeof(ret->cwd), &err);
+    if (rc == SRT_OK)
+        rc = launcher_own_find(o, &ret->settings, &ret->own, &err);
+    if (rc == SRT_OK)
+        rc = choose_level(o, ret->settings.minimum_level, &ret->level, &err);
+    if (rc != SRT_OK) {
+        srt_buf_addf(diags, "%s\n", err.msg);
+        return rc;
+    }
+    return compile(o, ret, diags);
+}
+
+void launcher_loaded_release(struct launcher_loaded *l)
+{
+    policy_release(&l->policy);
+    launcher_own_release(&l->own);
+    policy_settings_release(&l->settings);
 }

@@ -7,6 +7,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "launcher/events/dest.h"
 #include "launcher/linux/bwrap.h"
 #include "launcher/load.h"
 
@@ -83,24 +84,25 @@ static enum srt_rc add_policies(struct launcher_own *own,
     return rc;
 }
 
-static bool is_file_sink(const char *dest)
+static enum srt_rc add_sink(struct launcher_own *own, const char *dest,
+                            struct srt_err *err)
 {
-    return strcmp(dest, "-") != 0 && strncmp(dest, "fd:", 3) != 0 &&
-           strncmp(dest, "unix:", 5) != 0;
+    const char *rest;
+
+    return dest != NULL && events_dest_kind(dest, &rest) == EVENTS_DEST_FILE
+               ? add(own, rest, RULE_OWN, err)
+               : SRT_OK;
 }
 
 static enum srt_rc add_sinks(struct launcher_own *own,
                              const struct launcher_options *o,
                              struct srt_err *err)
 {
-    const char *from_env = getenv("SRT_EVENTS"); /* NOLINT: one thread */
-    enum srt_rc rc = SRT_OK;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+    enum srt_rc rc = add_sink(own, getenv("SRT_EVENTS"), err);
 
-    if (from_env != NULL && is_file_sink(from_env))
-        rc = add(own, from_env, RULE_OWN, err);
     for (size_t i = 0; rc == SRT_OK && i < o->nevents; i++)
-        if (is_file_sink(o->events[i]))
-            rc = add(own, o->events[i], RULE_OWN, err);
+        rc = add_sink(own, o->events[i], err);
     return rc;
 }
 

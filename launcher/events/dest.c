@@ -10,24 +10,62 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/macros.h"
 #include "base/num.h"
 
 /* A server that does not accept for this long is an error. */
 #define CONNECT_TIMEOUT_S 2
 
+enum events_dest_kind events_dest_kind(const char *dest, const char **ret_rest)
+{
+    static const struct {
+        const char *prefix;
+        enum events_dest_kind kind;
+    } rows[] = {{"fd:", EVENTS_DEST_FD}, {"unix:", EVENTS_DEST_UNIX}};
+
+    *ret_rest = dest;
+    for (size_t i = 0; i < SRT_ARRAY_LEN(rows); i++) {
+        size_t n = strlen(rows[i].prefix);
+
+        if (strncmp(dest, rows[i].prefix, n) == 0) {
+            *ret_rest = dest + n;
+            return rows[i].kind;
+        }
+    }
+    return strcmp(dest, "-") == 0 ? EVENTS_DEST_PEOPLE : EVENTS_DEST_FILE;
+}
+
+static enum srt_rc parse_fd(const char *number, int *ret, struct srt_err *err)
+{
+    if (!srt_num_fd(number, 0, ret))
+        return srt_err_set(err, SRT_E_CONFIG,
+                           "--events fd:%s: not a descriptor number", number);
+    if (fcntl(*ret, F_GETFD) < 0)
+        return srt_err_set(err, SRT_E_CONFIG,
+                           "--events fd:%d: this descriptor is not open", *ret);
+    return SRT_OK;
+}
+
+enum srt_rc events_dest_check(const char *dest, struct srt_err *err)
+{
+    const char *rest;
+    int n;
+
+    return events_dest_kind(dest, &rest) == EVENTS_DEST_FD
+               ? parse_fd(rest, &n, err)
+               : SRT_OK;
+}
+
 static enum srt_rc open_user_fd(const char *number, int *ret_fd,
                                 int *ret_user_fd, struct srt_err *err)
 {
-    int n, flags, fd;
+    enum srt_rc rc;
+    int n, fd;
 
-    if (!srt_num_fd(number, 0, &n))
-        return srt_err_set(err, SRT_E_CONFIG,
-                           "--events fd:%s: not a descriptor number", number);
-    flags = fcntl(n, F_GETFL);
-    if (flags < 0)
-        return srt_err_set(err, SRT_E_CONFIG,
-                           "--events fd:%d: this descriptor is not open", n);
-    if ((flags & O_ACCMODE) == O_RDONLY)
+    rc = parse_fd(number, &n, err);
+    if (rc != SRT_OK)
+        return rc;
+    if ((fcntl(n, F_GETFL) & O_ACCMODE) == O_RDONLY)
         return srt_err_set(err, SRT_E_CONFIG,
                            "--events fd:%d: open for reading only", n);
     fd = srt_fd_dup_above(n, 3);
@@ -95,14 +133,19 @@ static enum srt_rc open_file(const char *path, int *ret_fd, struct srt_err *err)
 enum srt_rc events_dest_open(const char *dest, int *ret_fd, int *ret_user_fd,
                              struct srt_err *err)
 {
+    const char *rest;
+
     *ret_user_fd = -1;
     if (dest[0] == '\0')
         return srt_err_set(err, SRT_E_CONFIG,
                            "--events: \"-\", FILE, fd:N or unix:PATH is "
                            "needed");
-    if (strncmp(dest, "fd:", 3) == 0)
-        return open_user_fd(dest + 3, ret_fd, ret_user_fd, err);
-    if (strncmp(dest, "unix:", 5) == 0)
-        return connect_unix(dest + 5, ret_fd, err);
-    return open_file(dest, ret_fd, err);
+    switch (events_dest_kind(dest, &rest)) {
+    case EVENTS_DEST_FD:
+        return open_user_fd(rest, ret_fd, ret_user_fd, err);
+    case EVENTS_DEST_UNIX:
+        return connect_unix(rest, ret_fd, err);
+    default:
+        return open_file(rest, ret_fd, err);
+    }
 }

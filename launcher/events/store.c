@@ -91,10 +91,11 @@ void events_store_set_image(struct events_store *s,
 enum srt_rc events_store_add_sink(struct events_store *s, const char *dest,
                                   struct srt_err *err)
 {
+    const char *rest;
     int fd, user_fd;
     enum srt_rc rc;
 
-    if (strcmp(dest, "-") == 0) {
+    if (events_dest_kind(dest, &rest) == EVENTS_DEST_PEOPLE) {
         s->lines = true;
         return SRT_OK;
     }

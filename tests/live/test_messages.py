@@ -260,6 +260,8 @@ def test_notes_are_about_the_deciding_entry(srt, tmp_path):
     (["check", "absent.json"], 1, ["absent.json: No such file or directory; named by the command line"]),
     (["check", "-p", "absent.json"], 1, ["named by --policy"]),
     (["check", "comma.json"], 1, ["comma.json:1:39: /: a trailing comma"]),
+    (["check", "--level", "preload", "p.json"], 1, ["--level preload is weaker than the policy's minimumLevel (full)"]),
+    (["explain", "--level", "preload", "-p", "p.json", "read", "/x"], 125, ["--level preload is weaker"]),
     (["explain", "raed", "/x"], 125, ["'raed': want read, write, connect, resolve or unix"]),
     (["explain", "read", "/x", "--polcy", "p.json"], 125, ["unknown option '--polcy'; did you mean --policy?"]),
     (["exec", "--level", "landlock", "true"], 125, ["--level landlock: not supported yet; want full or preload"]),

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from conftest import need, supervisor_of, wait_until
+from conftest import need, supervisor_of
 
 TEXT = "refused although the policy allows it"
 ROOT = os.geteuid() == 0
@@ -95,7 +95,7 @@ def both():
  t(os.listdir, 'a'); t(write, 'a/none'); t(os.mkdir, 'a/f'); t(lambda: os.close(os.open('a/pipe', os.O_RDWR)))
  print('--', flush=True)
 both_at = sys.stdin.readline
-both_at(); both(); both_at(); both()
+print('ready', flush=True); both_at(); both(); both_at(); both()
 """
 
 
@@ -106,7 +106,7 @@ def test_a_mount_that_is_read_only(srt, tmp_path, roots):
     run = srt.start(python(MEETS_READ_ONLY), roots, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE, text=True)
     supervisor = supervisor_of(run.pid)
-    wait_until(lambda: os.path.exists(run.events) and "start" in open(run.events).read())
+    assert run.stdout.readline() == "ready\n"  # it has left the host's namespaces
 
     def part(word):
         run.stdin.write(word + "\n")
@@ -136,8 +136,10 @@ fd = os.open('a/f', os.O_RDONLY)
 t(os.chown, 'a/f', 12345, -1); t(os.fchown, fd, -1, 12345); t(os.setxattr, 'a/f', 'trusted.x', b'1')
 t(os.chown, 'a/f', os.getuid(), os.getgid()); t(os.chmod, 'a/f', 0o640); t(os.utime, 'a/f', (1, 1))
 t(os.setxattr, 'a/f', 'none.x', b'1')
-def flags(f): fcntl.ioctl(fd, 0x40086602, struct.pack('i', f)) # FS_IOC_SETFLAGS: immutable, nothing
-if sys.argv[1] == 'flags': t(flags, 0x10); t(flags, 0)
+def flags(f): # FS_IOC_GETFLAGS, FS_IOC_SETFLAGS: more of them, or less
+ had, = struct.unpack('q', fcntl.ioctl(fd, 0x80086601, bytes(8)))
+ fcntl.ioctl(fd, 0x40086602, struct.pack('q', had & ~0x50 | f))
+if sys.argv[1] == 'flags': t(flags, 0x10); t(flags, 0x40) # immutable, no dump
 """
 
 

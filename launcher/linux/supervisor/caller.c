@@ -122,21 +122,28 @@ int sup_real_path(const struct sup *s, int fd, char *out, size_t size)
     return out[0] == '/' ? 0 : ENOENT;
 }
 
+struct sup_place sup_place_of(int dirfd, const char *path)
+{
+    struct statx x;
+
+    if (statx(dirfd, path, 0, STATX_INO | STATX_MNT_ID, &x) != 0)
+        return (struct sup_place){0};
+    return (struct sup_place){x.stx_ino, x.stx_mnt_id};
+}
+
 /* A root of the caller's own (chroot(2) in a user namespace of its own is
  * refused, but a directory on the way may be one): -1 if it is ours. */
 static int own_root(const struct sup *s, pid_t tid)
 {
-    SRT_AUTO_FD int root = sup_caller_open(s, tid, "root");
-    struct statx mine;
-    struct statx its;
-    const unsigned mask = STATX_INO | STATX_MNT_ID;
+    char path[64];
+    struct sup_place its;
 
-    if (root < 0 || statx(root, "", AT_EMPTY_PATH, mask, &its) != 0 ||
-        statx(AT_FDCWD, "/", 0, mask, &mine) != 0)
-        return -1;
-    if (mine.stx_ino == its.stx_ino && mine.stx_mnt_id == its.stx_mnt_id)
-        return -1;
-    return srt_fd_take(&root);
+    (void)snprintf(path, sizeof(path), "%d/root", tid);
+    its = sup_place_of(s->proc, path);
+    return its.ino == 0 ||
+                   (its.ino == s->root.ino && its.mount == s->root.mount)
+               ? -1
+               : sup_caller_open(s, tid, "root");
 }
 
 /* A link of procfs that stands for an object, not for a name (proc(5)). */
@@ -396,13 +403,17 @@ static int open_base(const struct sup *s, pid_t tid, int dirfd, int *ret)
 }
 
 /* The target of a link that is to be followed, or -1. */
-static ssize_t read_link(int parent, const char *name, enum sup_follow follow,
-                         char *out, size_t size)
+static ssize_t read_link(int parent, struct sup_entry *at,
+                         enum sup_follow follow, char *out, size_t size)
 {
-    if (follow == SUP_NOFOLLOW ||
-        (follow == SUP_FOLLOW_TO_MAGIC && is_magic(parent, name)))
-        return -1;
-    return readlinkat(parent, name[0] != '\0' ? name : ".", out, size - 1);
+    ssize_t n = follow != SUP_NOFOLLOW
+                    ? readlinkat(parent, at->name[0] != '\0' ? at->name : ".",
+                                 out, size - 1)
+                    : -1;
+
+    at->magic = n >= 0 && follow == SUP_FOLLOW_TO_MAGIC &&
+                is_magic(parent, at->name);
+    return at->magic ? -1 : n;
 }
 
 static int resolve(const struct sup *s, pid_t tid, int dirfd, const char *path,
@@ -434,7 +445,7 @@ static int resolve(const struct sup *s, pid_t tid, int dirfd, const char *path,
             return errno;
         srt_fd_close(&parent);
         parent = next;
-        n = read_link(parent, ret->name, follow, target, sizeof(target));
+        n = read_link(parent, ret, follow, target, sizeof(target));
         if (n < 0)
             break;
         if (links == MAX_LINKS)

@@ -359,23 +359,23 @@ static void call_open(struct sup *s, const struct seccomp_notif *n,
                       const struct files_row *row)
 {
     AUTO_SUBJECT struct subject a = {.at.parent = -1};
-    AUTO_SUBJECT struct subject link = {.at.parent = -1};
     int flags = row->nr == SYS_creat ? O_CREAT | O_WRONLY | O_TRUNC
                                      : arg_int(n, row->flags);
     bool follow = (flags & O_NOFOLLOW) == 0 &&
                   (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
     bool reads = (flags & WRITES) == 0;
     struct verdict v;
-    int err;
+    int err = 0;
 
     if (take_name(s, n, row, false, follow ? SUP_FOLLOW_TO_MAGIC : SUP_NOFOLLOW,
-                  &link) != 0)
+                  &a) != 0)
         return;
-    memcpy(a.requested, link.requested, sizeof(a.requested));
-    err = is_own_stream(&link)
-              ? ENOENT
-              : resolve(s, n, arg_dirfd(n, row->dirfd),
-                        follow ? SUP_FOLLOW : SUP_NOFOLLOW, &a);
+    if ((a.at.magic || !follow) && is_own_stream(&a)) {
+        err = ENOENT;
+    } else if (a.at.magic) {
+        release_subject(&a);
+        err = resolve(s, n, arg_dirfd(n, row->dirfd), SUP_FOLLOW, &a);
+    }
     if (err != 0) {
         go_on(s, n, err);
         return;

@@ -316,6 +316,7 @@ _Noreturn void sup_main(const struct sup_config *config)
     tie_to_launcher(&c); /* setns(2) cleared the death signal */
     sup_network_make(&s);
     make_mounts(&c, s.proc, s.command, user);
+    s.root = sup_place_of(AT_FDCWD, "/");
     if (fchdir(s.proc) != 0) /* unix connects go through self/fd/N */
         sup_fail(&c, "chdir /proc", NULL, errno);
     tell_init(&c, 'm');

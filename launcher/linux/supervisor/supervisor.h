@@ -73,6 +73,10 @@ struct sup {
     pid_t command;         /* and of srt-init, which becomes the command */
     int diag;              /* NETLINK_SOCK_DIAG of the sandbox's namespace */
     int oneshots;          /* epoll: the listeners of oneshot.c */
+
+    struct sup_place {
+        uint64_t ino, mount;
+    } root; /* of the sandbox */
 };
 
 /* A notified call that waits for the launcher. */
@@ -169,6 +173,7 @@ enum sup_follow { SUP_NOFOLLOW, SUP_FOLLOW, SUP_FOLLOW_TO_MAGIC };
 struct sup_entry {
     int parent; /* O_PATH, owned; -1: none */
     char name[256];
+    bool magic; /* SUP_FOLLOW_TO_MAGIC ended at such a link */
 };
 
 /*
@@ -180,6 +185,8 @@ struct sup_entry {
 int sup_caller_resolve(const struct sup *s, pid_t tid, int dirfd,
                        const char *path, enum sup_follow follow,
                        struct sup_entry *ret);
+/* What `path` leads to, relative to dirfd; all 0: not known. */
+struct sup_place sup_place_of(int dirfd, const char *path);
 /* The real path of a descriptor of ours, as seen inside: 0 or errno. */
 int sup_real_path(const struct sup *s, int fd, char *out, size_t size);
 

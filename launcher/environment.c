@@ -1,6 +1,7 @@
 #include "launcher/environment.h"
 
 #include <fnmatch.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -69,18 +70,13 @@ static void unset(struct launcher_environment *e, const char *name)
 
 static bool matches(const struct policy_texts *patterns, const char *entry)
 {
-    const char *equals = strchr(entry, '=');
-    char name[256];
-    size_t len = equals != NULL ? (size_t)(equals - entry) : strlen(entry);
+    char *name = srt_xstrndup(entry, strcspn(entry, "="));
+    bool found = false;
 
-    if (len >= sizeof(name))
-        return false;
-    memcpy(name, entry, len);
-    name[len] = '\0';
-    for (size_t i = 0; i < patterns->n; i++)
-        if (fnmatch(patterns->at[i].text, name, 0) == 0)
-            return true;
-    return false;
+    for (size_t i = 0; i < patterns->n && !found; i++)
+        found = fnmatch(patterns->at[i].text, name, 0) == 0;
+    free(name);
+    return found;
 }
 
 static bool inherits(const struct policy_settings *s, const char *entry)

@@ -1,5 +1,6 @@
 #include "launcher/events/kinds.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,14 +24,14 @@ bool events_kinds_hit(struct events_kinds *k, const struct events_violation *v)
             return true;
         }
     }
-    return false;
+    k->others += k->n == EVENTS_KINDS_MAX;
+    return k->n == EVENTS_KINDS_MAX;
 }
 
 void events_kinds_begin(struct events_kinds *k,
                         const struct events_violation *v, uint64_t seq)
 {
-    if (k->n == EVENTS_KINDS_MAX)
-        return;
+    assert(k->n < EVENTS_KINDS_MAX);
     k->at[k->n++] = (struct events_kind){
         .op = v->op, .err = v->err, .rule = srt_xstrdup(v->rule), .seq = seq};
 }

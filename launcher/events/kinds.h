@@ -13,7 +13,7 @@
 
 #include "launcher/events/event.h"
 
-/* More are told each time. */
+/* All further ones are counted as one, which has no first. */
 #define EVENTS_KINDS_MAX 64u
 
 struct events_kind {
@@ -28,10 +28,12 @@ struct events_kind {
 struct events_kinds {
     struct events_kind at[EVENTS_KINDS_MAX];
     size_t n;
+    uint64_t others; /* of more kinds than are kept apart */
 };
 
 void events_kinds_release(struct events_kinds *k);
-/* One more of a kind that is known: counted.  False: it is the first. */
+/* One more of a kind that is known, or of one too many: counted.  False: it is
+ * the first of its kind, to be told and begun. */
 bool events_kinds_hit(struct events_kinds *k, const struct events_violation *v);
 /* A first one, which the record `seq` tells. */
 void events_kinds_begin(struct events_kinds *k,

@@ -453,6 +453,13 @@ static void tell_allowed(struct events_store *s)
                        k->rule);
         warn_people(s, message);
     }
+    if (s->allowed.others == 0)
+        return;
+    (void)snprintf(message, sizeof(message),
+                   EVENTS_ALLOWED_TEXT ": %llu more of other kinds",
+                   (unsigned long long)s->allowed.others);
+    put_message(s, "warning", message);
+    warn_people(s, message);
 }
 
 static void stop_ticker(struct events_store *s)

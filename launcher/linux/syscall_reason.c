@@ -30,6 +30,8 @@ static const struct {
     {"sendmmsg(MSG_FASTOPEN)", "TCP Fast Open connections"},
     {"ioctl(0x5412)", "requests that type into the terminal (TIOCSTI)"},
     {"ioctl(0x541c)", "requests to the console (TIOCLINUX)"},
+    {"ioctl(0x5423)", "requests for a line discipline (TIOCSETD)"},
+    {"ioctl(", "requests of this kind to a file system"},
 };
 
 static const struct {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -424,6 +425,15 @@ static const struct {
      NOTIFY,
      NO_MAY},
     {"ioctl", {0, FS_IOC_SETFLAGS}, NOTIFY, NOTIFY, NO_MAY},
+    {"ioctl", {0, FS_IOC_SETVERSION}, NOTIFY, NOTIFY, NO_MAY},
+    {"ioctl", {0, FS_IOC_ENABLE_VERITY}, NOTIFY, NOTIFY, NO_MAY},
+    {"ioctl", {0, TIOCSETD}, NOTIFY, NOTIFY, NO_MAY},
+    {"ioctl", {0, _IOW('f', 4, long)}, NOTIFY, NOTIFY, NO_MAY},
+    {"ioctl", {0, _IO('f', 9) | HIGH}, NOTIFY, NOTIFY, NO_MAY},
+    {"ioctl", {0, FS_IOC_GETFLAGS}, EITHER(ALLOW)},
+    {"ioctl", {0, FS_IOC_FIEMAP | HIGH}, EITHER(ALLOW)},
+    {"ioctl", {0, FS_IOC_GETVERSION}, EITHER(ALLOW)},
+    {"ioctl", {0, FICLONE}, EITHER(ALLOW)},
     {"ioctl", {0, FS_IOC_FSSETXATTR | HIGH}, NOTIFY, NOTIFY, NO_MAY},
     {"open", {0, O_RDONLY | O_CLOEXEC}, ALLOW, NOTIFY, ALLOW},
     {"open", {0, O_RDONLY | HIGH}, ALLOW, NOTIFY, ALLOW},

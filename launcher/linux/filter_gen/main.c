@@ -9,9 +9,11 @@
  */
 #include "launcher/linux/filter.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <linux/fsverity.h>
 #include <linux/ioprio.h>
@@ -213,21 +215,36 @@ static enum srt_rc add_unknown(struct builder *b)
     return SRT_OK;
 }
 
+/* Jump to a place that is known when all is written. */
+static struct sock_filter jump(uint32_t value, size_t to, size_t from)
+{
+    return (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value,
+                                        (uint8_t)(to - from - 1), 0);
+}
+
 /*
  * In front of libseccomp's program: numbers above the newest known (x32's are
- * among them) are ENOSYS, and ioctl is allowed but for a few requests,
- * compared on the 32 bits that the kernel reads.  libseccomp cannot say "all
- * but", and compares `!=` on 64 bits.
+ * among them) are ENOSYS, and ioctl is allowed but for a few requests and one
+ * type of them, compared on the 32 bits that the kernel reads.  libseccomp
+ * cannot say "all but", and compares `!=` on 64 bits.
+ *
+ * Type 'f' is the file systems' own (ext4 and its kin): several of its requests
+ * change a file by a descriptor that is open for reading.  Those that only look
+ * are allowed.
  */
 static size_t prefix(const struct builder *b, struct sock_filter *out)
 {
+    enum { HEAD = 7, TYPE_SHIFT = 8, TYPE_MASK = 0xff };
+    static const uint32_t harmless[] = {(uint32_t)FS_IOC_GETFLAGS,
+                                        (uint32_t)FS_IOC32_GETFLAGS,
+                                        (uint32_t)FS_IOC_FIEMAP};
     static const uint32_t requests[] = {TIOCSTI,
                                         TIOCLINUX,
-                                        (uint32_t)FS_IOC_SETFLAGS,
+                                        TIOCSETD,
                                         (uint32_t)FS_IOC_FSSETXATTR,
-                                        (uint32_t)FS_IOC_SETVERSION,
-                                        (uint32_t)FS_IOC_ENABLE_VERITY};
-    const uint8_t n = SRT_ARRAY_LEN(requests);
+                                        (uint32_t)FS_IOC_SETVERSION};
+    const size_t allow = HEAD + SRT_ARRAY_LEN(harmless) +
+                         SRT_ARRAY_LEN(requests) + 3;
     const uint32_t notify = b->options->listener ? SECCOMP_RET_USER_NOTIF
                                                  : SECCOMP_RET_ERRNO | EPERM;
     size_t k = 0;
@@ -240,19 +257,28 @@ static size_t prefix(const struct builder *b, struct sock_filter *out)
 #endif
     out[k++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, AT(arch));
     out[k++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, arch, 0,
-                                            (uint8_t)(n + 7));
+                                            (uint8_t)(allow + 2 - 2));
     out[k++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, AT(nr));
     out[k++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K,
                                             LAST_NUMBER, 0, 1);
     out[k++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
                                             SECCOMP_RET_ERRNO | ENOSYS);
     out[k++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
-                                            SYS_ioctl, 0, (uint8_t)(n + 3));
+                                            SYS_ioctl, 0,
+                                            (uint8_t)(allow + 2 - 6));
     out[k++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
                                             AT(args[1]));
-    for (uint8_t i = 0; i < n; i++)
-        out[k++] = (struct sock_filter)BPF_JUMP(
-            BPF_JMP | BPF_JEQ | BPF_K, requests[i], (uint8_t)(n - i), 0);
+    for (size_t i = 0; i < SRT_ARRAY_LEN(harmless); i++, k++)
+        out[k] = jump(harmless[i], allow, k);
+    for (size_t i = 0; i < SRT_ARRAY_LEN(requests); i++, k++)
+        out[k] = jump(requests[i], allow + 1, k);
+    out[k++] = (struct sock_filter)BPF_STMT(BPF_ALU | BPF_RSH | BPF_K,
+                                            TYPE_SHIFT);
+    out[k++] = (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K,
+                                            TYPE_MASK);
+    out[k] = jump('f', allow + 1, k);
+    k++;
+    assert(k == allow);
     out[k++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     out[k++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, notify);
     return k;

@@ -112,6 +112,14 @@ static void free_state(struct sup *s, struct sup_slot *slot)
     sup_slot_free(s, slot);
 }
 
+static uint64_t to_ms(const struct timeval *t)
+{
+    const time_t most = 1 << 30; /* longer than any run */
+
+    return (uint64_t)(t->tv_sec < most ? t->tv_sec : most) * 1000 +
+           (uint64_t)t->tv_usec / 1000;
+}
+
 /* NULL: no room; the call was answered. */
 static struct sup_slot *new_slot(struct sup *s, const struct seccomp_notif *n,
                                  int *socket, const union srt_sockaddr *given,
@@ -140,8 +148,7 @@ static struct sup_slot *new_slot(struct sup *s, const struct seccomp_notif *n,
     (void)getsockopt(c->socket, SOL_SOCKET, SO_SNDTIMEO, &timeout, &size);
     if (timeout.tv_sec != 0 || timeout.tv_usec != 0)
         /* Never early: since_ms and the rest were rounded down. */
-        c->until_ms = c->since_ms + (uint64_t)timeout.tv_sec * 1000 +
-                      (uint64_t)timeout.tv_usec / 1000 + 2;
+        c->until_ms = c->since_ms + to_ms(&timeout) + 2;
     slot->state = c;
     return slot;
 }

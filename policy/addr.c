@@ -223,6 +223,7 @@ static const struct carrier {
 } carriers[] = {
     {{[10] = 0xff, [11] = 0xff}, 96, 12}, /* v4-mapped */
     {{0x00, 0x64, 0xff, 0x9b}, 96, 12},   /* NAT64, RFC 6052 */
+    {{[8] = 0xff, [9] = 0xff}, 96, 12},   /* SIIT, RFC 2765 2.1 */
     {{0x20, 0x02}, 16, 2},                /* 6to4 */
     {{0}, 96, 12},                        /* v4-compatible */
 };
@@ -470,6 +471,9 @@ static const struct range {
     {{6, {[15] = 1}}, 128, "loopback"},
     {{6, {0xfe, 0x80}}, 10, "link-local"},
     {{6, {0xff}}, 8, "multicast"},
+    /* Which IPv4 address is meant, only the translator knows. */
+    {{6, {0x00, 0x64, 0xff, 0x9b, 0x00, 0x01}}, 48, "translated"}, /* RFC 8215 */
+    {{6, {0x20, 0x01}}, 32, "Teredo"},                           /* RFC 4380 */
 };
 
 const char *policy_addr_class_range(struct policy_addr a, uint8_t *ret_bits)

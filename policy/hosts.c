@@ -183,6 +183,11 @@ static const struct {
      "a broadcast address needs an entry that names it"},
     {"cloud metadata", "resolved to a cloud metadata address",
      "a cloud metadata address needs an entry that names it"},
+    {"translated", "resolved to an address that a translator gives a meaning",
+     "an address that a translator gives a meaning needs an entry that names "
+     "it"},
+    {"Teredo", "resolved to a Teredo address",
+     "a Teredo address needs an entry that names it"},
 };
 
 static size_t find_class(const char *class)

@@ -3,15 +3,7 @@
 
 #include "policy/host.h"
 #include "proxy/internal.h"
-
-static bool is_own(const struct proxy *p, struct policy_addr a)
-{
-    a = policy_addr_meant(a);
-    for (size_t i = 0; i < p->nown; i++)
-        if (policy_addr_equal(p->own[i], a))
-            return true;
-    return false;
-}
+#include "proxy/own.h"
 
 /* An address of this host: what "*" allows is not meant. */
 static struct policy_decision decide_own(const struct proxy *p,
@@ -48,7 +40,7 @@ static struct policy_decision judge_lead(const struct proxy *p,
             "a proxy would lead it to the host's own loopback",
             POLICY_BY_OTHER};
     if (d.verdict == POLICY_ALLOW && !policy_host_is_localhost(host) &&
-        is_own(p, a) && decide_own(p, a, port).verdict == POLICY_DENY)
+        proxy_own_has(a) && decide_own(p, a, port).verdict == POLICY_DENY)
         return (struct policy_decision){
             POLICY_DENY, "builtin:own-address",
             "resolved to an address of this host itself", POLICY_BY_OTHER};
@@ -82,8 +74,9 @@ struct policy_decision proxy_admit_address(struct proxy *p,
             *ret_host = name;
         }
     }
-    d = is_own(p, a) ? decide_own(p, a, port)
-                     : policy_decide_address(p->image, a, port);
+    d = policy_decide_address(p->image, a, port);
+    if (d.verdict == POLICY_ALLOW && proxy_own_has(a))
+        d = decide_own(p, a, port);
     if (d.verdict == POLICY_DENY && first.rule != NULL)
         return first;
     return d;
@@ -111,7 +104,6 @@ struct policy_decision proxy_admit_offline(const struct policy_image *image,
         proxy_admit_resolved(&p, name, port, list, n, &leads);
         return d.verdict == POLICY_ALLOW && leads.n == 0 ? leads.why : d;
     }
-    proxy_learn_own(&p);
     return proxy_admit_address(&p, a, port, text, &unused);
 }
 

@@ -26,8 +26,6 @@ struct proxy {
     struct proxy_listener *listeners; /* owned, a list */
     struct proxy_route **route_table;
     struct proxy_dns *dns;
-    struct policy_addr own[64]; /* this host's interface addresses */
-    size_t nown;
     struct proxy_self self; /* this host's names */
     unsigned connections;   /* open, of every kind */
     unsigned max_connections;
@@ -38,9 +36,6 @@ struct proxy {
 
 void proxy_to_sockaddr(struct policy_addr a, uint16_t port,
                        union srt_sockaddr *ret, socklen_t *ret_len);
-/* The addresses of this host, into p->own: an allowed name must not lead to
- * them. */
-void proxy_learn_own(struct proxy *p);
 /* Room for one more connection?  Warns once when not. */
 bool proxy_take_connection(struct proxy *p);
 void proxy_release_connection(struct proxy *p);

@@ -1,7 +1,6 @@
 #include "proxy/proxy.h"
 
 #include <errno.h>
-#include <ifaddrs.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -161,25 +160,6 @@ enum srt_rc proxy_serve_socks(struct proxy *p, int fd, struct srt_err *err)
     return proxy_listen(p, fd, proxy_socks_accept, err);
 }
 
-void proxy_learn_own(struct proxy *p)
-{
-    struct ifaddrs *list;
-
-    if (getifaddrs(&list) != 0)
-        return;
-    for (struct ifaddrs *i = list; i != NULL; i = i->ifa_next) {
-        struct policy_addr a;
-        uint16_t port;
-
-        if (i->ifa_addr == NULL || p->nown == SRT_ARRAY_LEN(p->own))
-            continue;
-        a = proxy_from_sockaddr(i->ifa_addr, &port);
-        if (a.family != 0)
-            p->own[p->nown++] = a;
-    }
-    freeifaddrs(list);
-}
-
 static void learn_own_names(struct proxy *p, const char *hosts_file)
 {
     char name[PROXY_SELF_SIZE] = "";
@@ -207,7 +187,6 @@ enum srt_rc proxy_new(struct proxy_loop *loop, const struct proxy_options *o,
         free(p);
         return srt_err_sys(err, ENOMEM, "proxy");
     }
-    proxy_learn_own(p);
     learn_own_names(p, o->hosts_file);
     rc = proxy_dns_new(p, o->resolv_conf, err);
     if (rc == SRT_OK)

@@ -331,9 +331,15 @@ static int check_link(const struct channel_msg *m, const struct name *from,
 /* What every change of what a file is needs. */
 static int check_change(const struct name *n)
 {
+    SRT_AUTO_FD int fd = -1;
+
     if (!n->exists)
         return n->why_not;
-    return is_read_only(n->dir) ? EROFS : 0;
+    /* It may be a mount of its own. */
+    fd = openat(n->dir, n->text, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return errno;
+    return is_read_only(fd) ? EROFS : 0;
 }
 
 static int check_mode(const struct name *n)

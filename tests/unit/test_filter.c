@@ -76,6 +76,8 @@ static uint32_t run(struct filter_program p, const struct seccomp_data *d)
             return f->k;
         if (f->code == (BPF_LD | BPF_W | BPF_ABS))
             a = load(d, f->k);
+        else if (f->code == (BPF_ALU | BPF_RSH | BPF_K))
+            a >>= f->k;
         else if (f->code == (BPF_ALU | BPF_AND | BPF_K))
             a &= f->k;
         else if (f->code == (BPF_JMP | BPF_JA))
@@ -426,7 +428,7 @@ static const struct {
      NO_MAY},
     {"ioctl", {0, FS_IOC_SETFLAGS}, NOTIFY, NOTIFY, NO_MAY},
     {"ioctl", {0, FS_IOC_SETVERSION}, NOTIFY, NOTIFY, NO_MAY},
-    {"ioctl", {0, FS_IOC_ENABLE_VERITY}, NOTIFY, NOTIFY, NO_MAY},
+    {"ioctl", {0, _IOW(0x66, 133, char[128])}, NOTIFY, NOTIFY, NO_MAY},
     {"ioctl", {0, TIOCSETD}, NOTIFY, NOTIFY, NO_MAY},
     {"ioctl", {0, _IOW('f', 4, long)}, NOTIFY, NOTIFY, NO_MAY},
     {"ioctl", {0, _IO('f', 9) | HIGH}, NOTIFY, NOTIFY, NO_MAY},

@@ -421,13 +421,15 @@ static int resolve(const struct sup *s, pid_t tid, int dirfd, const char *path,
 {
     SRT_AUTO_FD int base = -1;
     SRT_AUTO_FD int parent = -1;
+    const size_t len = strlen(path);
     char text[SRT_PATH_MAX];
     char dir[SRT_PATH_MAX];
     int err = 0;
 
-    if (strlen(path) >= sizeof(text))
+    if (len >= sizeof(text))
         return ENAMETOOLONG;
-    memcpy(text, path, strlen(path) + 1);
+    memcpy(text, path, len + 1);
+    ret->slash = len > 0 && path[len - 1] == '/';
     if (path[0] != '/')
         err = open_base(s, tid, dirfd, &base);
     if (err != 0)

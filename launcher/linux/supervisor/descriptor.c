@@ -8,9 +8,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/path.h"
@@ -87,6 +89,16 @@ static bool is_foreign_device(struct sup *s, int fd, char *path, size_t size,
     return true;
 }
 
+/* A file, a directory or a FIFO that lies in a file system. */
+static bool has_place(int fd, const struct stat *st)
+{
+    struct statfs fs;
+
+    return S_ISREG(st->st_mode) || S_ISDIR(st->st_mode) ||
+           (S_ISFIFO(st->st_mode) &&
+            (fstatfs(fd, &fs) != 0 || fs.f_type != PIPEFS_MAGIC));
+}
+
 /* May it be changed?  *path: where it is inside, "" for nowhere. */
 static struct policy_decision judge(struct sup *s, int fd, char *path,
                                     size_t size)
@@ -99,8 +111,8 @@ static struct policy_decision judge(struct sup *s, int fd, char *path,
                                         POLICY_BY_OTHER};
     if (path[0] != '\0')
         return policy_decide_write(s->image, path);
-    if (fstat(fd, &st) != 0 || ((S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) &&
-                                st.st_nlink > 0 && !on_own_mount(s, fd)))
+    if (fstat(fd, &st) != 0 ||
+        (has_place(fd, &st) && st.st_nlink > 0 && !on_own_mount(s, fd)))
         return (struct policy_decision){
             POLICY_DENY, "/filesystem/allowWrite",
             "a file of the host without a name here", POLICY_BY_OTHER};
@@ -125,6 +137,8 @@ static void tell(struct sup *s, const struct seccomp_notif *n,
     sup_files_describe(row, n->data.args, &m);
     if (parent[0] == '\0')
         m.check = CHANNEL_CHECK_NONE;
+    else
+        m.parent = sup_files_place(s, parent);
     m.error = err;
     (void)channel_msg_add(&m, parent);
     (void)channel_msg_add(&m, name != NULL ? name : path);
@@ -139,8 +153,10 @@ static void answer(struct sup *s, const struct seccomp_notif *n,
                    const struct files_row *row, const char *path,
                    const struct policy_decision *d, int err)
 {
-    const bool no_such_id = err == EINVAL && row->check == CHANNEL_CHECK_OWNER;
+    const bool no_such_id = err == SUP_NO_SUCH_ID;
 
+    if (no_such_id)
+        err = row->check == CHANNEL_CHECK_OWNER && s->uid != 0 ? EPERM : EINVAL;
     if (d->verdict == POLICY_DENY ||
         (path[0] == '/' &&
          (err == EPERM || err == EACCES || err == EROFS || no_such_id)))
@@ -154,7 +170,9 @@ static void answer(struct sup *s, const struct seccomp_notif *n,
 void sup_descriptor_call(struct sup *s, const struct seccomp_notif *n,
                          const struct files_row *row, int fd)
 {
-    SRT_AUTO_FD int mine = sup_caller_fd((pid_t)n->pid, fd);
+    SRT_AUTO_FD int mine = fd == AT_FDCWD
+                               ? sup_caller_open(s, (pid_t)n->pid, "cwd")
+                               : sup_caller_fd((pid_t)n->pid, fd);
     char path[SRT_PATH_MAX];
     struct policy_decision d;
     int err = EPERM;
@@ -165,7 +183,8 @@ void sup_descriptor_call(struct sup *s, const struct seccomp_notif *n,
         return;
     }
     /* fchmod(2) and its like, and utimensat(2) without a path. */
-    if ((row->kind == FILES_DESCRIPTOR || n->data.args[1] == 0) &&
+    if (fd != AT_FDCWD &&
+        (row->kind == FILES_DESCRIPTOR || n->data.args[1] == 0) &&
         (fcntl(mine, F_GETFL) & O_PATH) != 0) {
         sup_answer(s, n->id, EBADF, 0);
         return;
@@ -193,7 +212,8 @@ static int perform_here(struct sup *s, const struct seccomp_notif *n,
 {
     SRT_AUTO_FD int fd = openat(at->parent,
                                 at->name[0] != '\0' ? at->name : ".",
-                                O_PATH | O_NOFOLLOW | O_CLOEXEC);
+                                O_PATH | O_NOFOLLOW | O_CLOEXEC |
+                                    (at->slash ? O_DIRECTORY : 0));
 
     *d = (struct policy_decision){.verdict = POLICY_ALLOW};
     path[0] = '\0';

@@ -106,6 +106,20 @@ struct verdict {
     struct policy_decision decision;
 };
 
+struct channel_place sup_files_place(const struct sup *s, const char *dir)
+{
+    struct stat st = {0};
+    int rc;
+
+    if (policy_decide_read(s->image, dir).verdict == POLICY_DENY)
+        return (struct channel_place){0};
+    sup_leave();
+    rc = stat(dir, &st);
+    sup_return();
+    return rc == 0 ? (struct channel_place){st.st_dev, st.st_ino}
+                   : (struct channel_place){0};
+}
+
 static struct channel_place place_of(const struct sup *s,
                                      const struct subject *a)
 {
@@ -395,8 +409,21 @@ static void call_path(struct sup *s, const struct seccomp_notif *n,
     AUTO_SUBJECT struct subject a = {.at.parent = -1};
     struct verdict v;
 
+    /* futimesat(2) without a path is futimes(3). */
+    if (row->dirfd >= 0 && n->data.args[row->path] == 0 &&
+        n->data.nr != SYS_utimensat && row->check == CHANNEL_CHECK_TIMES &&
+        arg_dirfd(n, row->dirfd) != AT_FDCWD) {
+        sup_descriptor_call(s, n, row, arg_int(n, row->dirfd));
+        return;
+    }
     if (take_name(s, n, row, false, follow, &a) != 0)
         return;
+    /* A slash at its end leads on through a link (path_resolution(7)). */
+    if (is_ours_alone(row) && a.at.slash && follow == SUP_NOFOLLOW) {
+        release_subject(&a);
+        if (take_name(s, n, row, false, SUP_FOLLOW, &a) != 0)
+            return;
+    }
     v = judge(s, row, a.full, false);
     if (v.err != 0)
         refuse(s, n, row, &a, NULL, &v);
@@ -427,7 +454,7 @@ static void call_at_flags(struct sup *s, const struct seccomp_notif *n,
     if ((flags & AT_EMPTY_PATH) != 0 &&
         sup_caller_read((pid_t)n->pid, n->data.args[row->path], &first, 1) ==
             0 &&
-        first == '\0' && arg_dirfd(n, row->dirfd) != AT_FDCWD) {
+        first == '\0') {
         sup_descriptor_call(s, n, row, arg_int(n, row->dirfd));
         return;
     }

@@ -60,14 +60,19 @@ int sup_files_stop(enum channel_check check, const struct sup_entry *at,
 void sup_files_add_memory(const struct seccomp_notif *n,
                           const struct files_row *row, struct channel_msg *m);
 
-/* perform.c: perform a change on what `fd` is, in the caller's stead: 0 or an
- * errno.  Leaves and returns. */
+/* perform.c: perform a change on what `fd` is, in the caller's stead: 0, an
+ * errno, or that it names a user or group that does not exist inside.  Leaves
+ * and returns. */
+#define SUP_NO_SUCH_ID 0x10000
 int sup_perform(const struct sup *s, const struct seccomp_notif *n, int fd);
 
 /* descriptor.c: perform an allowed change of mode, owner, times or attributes on
  * the object that `at` is, and answer. */
 void sup_path_perform(struct sup *s, const struct seccomp_notif *n,
                       const struct files_row *row, const struct sup_entry *at);
+
+/* The directory `dir`, for the host check: nothing where it may not be read. */
+struct channel_place sup_files_place(const struct sup *s, const char *dir);
 
 /* What a refused write is answered with (docs/policy.md, "What a refusal looks
  * like"): by the deciding rule and what was tried. */

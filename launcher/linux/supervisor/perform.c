@@ -22,6 +22,9 @@
 
 enum { XATTR_MAX = 65536 /* XATTR_SIZE_MAX of linux/limits.h */ };
 
+/* An access list as an attribute: a head, then entries (acl(5)). */
+enum { ACL_HEAD = 4, ACL_USER = 0x02, ACL_GROUP = 0x08 };
+
 /* What is held, as a path below the working directory. */
 struct held {
     int fd;
@@ -87,7 +90,33 @@ static int read_attribute(const struct seccomp_notif *n, char *name,
     return err == ENAMETOOLONG ? ERANGE : EFAULT;
 }
 
-static int do_setxattr(const struct seccomp_notif *n, const struct held *h)
+/* linux/posix_acl_xattr.h: the ids in an access list are those of the caller's
+ * user namespace, and ours is another.  0 or SUP_NO_SUCH_ID. */
+static int translate_acl(const struct sup *s, const char *name, char *value,
+                         size_t size)
+{
+    struct {
+        uint16_t tag, perm;
+        uint32_t id;
+    } e;
+
+    if (strcmp(name, "system.posix_acl_access") != 0 &&
+        strcmp(name, "system.posix_acl_default") != 0)
+        return 0;
+    for (size_t at = ACL_HEAD; at + sizeof(e) <= size; at += sizeof(e)) {
+        memcpy(&e, value + at, sizeof(e));
+        if (e.tag != ACL_USER && e.tag != ACL_GROUP)
+            continue;
+        if (e.id != (e.tag == ACL_USER ? s->uid : s->gid))
+            return SUP_NO_SUCH_ID;
+        e.id = 0;
+        memcpy(value + at, &e, sizeof(e));
+    }
+    return 0;
+}
+
+static int do_setxattr(const struct sup *s, const struct seccomp_notif *n,
+                       const struct held *h)
 {
     char name[256];
     size_t size = n->data.args[3];
@@ -104,6 +133,8 @@ static int do_setxattr(const struct seccomp_notif *n, const struct held *h)
     if (size > 0 &&
         sup_caller_read((pid_t)n->pid, n->data.args[2], value, size) != 0)
         err = EFAULT;
+    if (err == 0)
+        err = translate_acl(s, name, value, size);
     if (err == 0 &&
         setxattr(h->link, name, value, size, (int)n->data.args[4]) != 0)
         err = errno;
@@ -199,7 +230,7 @@ static int do_owner(const struct sup *s, const struct held *h, uint64_t uid,
 
     if (!translate_id((uint32_t)uid, s->uid, &u) ||
         !translate_id((uint32_t)gid, s->gid, &g))
-        return s->uid == 0 ? EINVAL : EPERM;
+        return SUP_NO_SUCH_ID;
     return fchownat(h->fd, "", u, g, AT_EMPTY_PATH) == 0 ? 0 : errno;
 }
 
@@ -238,7 +269,7 @@ static int do_call(const struct sup *s, const struct seccomp_notif *n, int fd)
     case SYS_setxattr:
     case SYS_lsetxattr:
     case SYS_fsetxattr:
-        return do_setxattr(n, &h);
+        return do_setxattr(s, n, &h);
     case SYS_removexattr:
     case SYS_lremovexattr:
     case SYS_fremovexattr:

@@ -174,6 +174,7 @@ struct sup_entry {
     int parent; /* O_PATH, owned; -1: none */
     char name[256];
     bool magic; /* SUP_FOLLOW_TO_MAGIC ended at such a link */
+    bool slash; /* the path ended in one: a directory is meant */
 };
 
 /*

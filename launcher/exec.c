@@ -217,10 +217,12 @@ static int run_session(struct run *r, const char *bwrap)
     struct srt_err err;
     int status;
 
-    if (session_run(&in, &status, &err) != SRT_OK && status == FAILED)
-        return fail(r, err.msg);
-    if (status == NOT_FOUND || status == NOT_EXECUTABLE)
+    /* 126 and 127 are the command's own, too. */
+    if (session_run(&in, &status, &err) != SRT_OK) {
+        if (status == FAILED)
+            return fail(r, err.msg);
         srt_log(SRT_LOG_ERROR, "%s", err.msg);
+    }
     events_store_finish(r->events, status);
     return status;
 }

@@ -1,20 +1,17 @@
 #include "launcher/patience.h"
 
-#include <time.h>
-
 #include "base/log.h"
 #include "launcher/events/thread.h"
+#include "vendor/compat.h"
 
-enum { WAIT_S = 2 };
+enum { WAIT_MS = 2000 };
 
 static void *wait_and_tell(void *arg)
 {
     struct launcher_patience *p = arg;
-    struct timespec until;
+    const struct timespec until = vnd_in_ms(WAIT_MS);
     int err = 0;
 
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += WAIT_S;
     (void)pthread_mutex_lock(&p->lock);
     while (!p->done && err == 0)
         err = pthread_cond_timedwait(&p->over, &p->lock, &until);
@@ -31,7 +28,7 @@ void launcher_patience_begin(struct launcher_patience *p, bool wanted,
     if (!wanted)
         return;
     (void)pthread_mutex_init(&p->lock, NULL);
-    (void)pthread_cond_init(&p->over, NULL);
+    vnd_cond_init(&p->over);
     p->running = events_thread_start(&p->thread, wait_and_tell, p) == 0;
 }
 

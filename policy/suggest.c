@@ -425,6 +425,9 @@ void policy_suggest(const struct policy_refused *r, struct srt_buf *hint,
         suggest_pair(r, hint, ret_change);
         return;
     }
+    /* The sandbox's /dev is its own: no entry brings a device of the host. */
+    if (r->kind != POLICY_SUBJECT_HOST && srt_path_under(r->target, "/dev"))
+        return;
     if (r->kind == POLICY_SUBJECT_HOST && is_localhost(r->target)) {
         srt_buf_add_str(hint, localhost_hint);
         return;

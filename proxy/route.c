@@ -4,9 +4,11 @@
  * ended); the tunnel begins when both are there.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/fd.h"
+#include "policy/host.h"
 #include "proxy/internal.h"
 
 enum { BUCKETS = 1024 };
@@ -19,9 +21,8 @@ struct proxy_route {
     int upstream;            /* owned, -1: not connected (yet) */
     int accepted;            /* owned, -1: not there (yet) */
     bool blocking;
-    pid_t tid; /* who asked, for what */
-    struct policy_addr to;
-    uint16_t port;
+    struct proxy_refusal told;   /* who asked, for what, and what decided */
+    char host[POLICY_HOST_SIZE]; /* told.host */
 };
 
 static struct proxy_route **bucket(struct proxy *p, uint64_t id)
@@ -76,26 +77,11 @@ static void join(struct proxy_route *r)
     (void)proxy_tunnel_start(p, accepted, upstream, NULL, 0);
 }
 
-/* Judge; tell a refusal, or that err is what an admitted one comes to. */
-static enum policy_verdict judge(struct proxy *p, pid_t tid,
-                                 struct policy_addr a, uint16_t port, int err)
+/* An admitted one comes to err, and the host is not to blame. */
+static void tell_failure(struct proxy_route *r, int err)
 {
-    char text[POLICY_ADDR_TEXT_MAX];
-    const char *host;
-    struct policy_decision d = proxy_admit_address(p, a, port, text, &host);
-    const struct proxy_refusal refusal = {
-        .client = {.via = PROXY_VIA_ROUTE, .tid = tid},
-        .host = host,
-        .port = port,
-        .address = a,
-        .call = "connect",
-        .decision = d,
-        .err = d.verdict == POLICY_DENY ? EACCES : err,
-    };
-
-    if (refusal.err != 0)
-        p->ops.refused(p->ops.ctx, &refusal);
-    return d.verdict;
+    r->told.err = err;
+    r->p->ops.refused(r->p->ops.ctx, &r->told);
 }
 
 static void on_dialed(void *ctx, int fd, int err)
@@ -108,7 +94,7 @@ static void on_dialed(void *ctx, int fd, int err)
     r->dial = NULL;
     r->upstream = fd;
     if (srt_fd_is_lack(err)) /* of srt itself */
-        (void)judge(p, r->tid, r->to, r->port, err);
+        tell_failure(r, err);
     if (err != 0)
         drop(r); /* resets an accepted end that is already there */
     else if (r->accepted >= 0)
@@ -138,9 +124,19 @@ static struct proxy_route *new_route(struct proxy *p, uint64_t id,
 void proxy_route_connect(struct proxy *p, uint64_t id, pid_t tid,
                          struct policy_addr a, uint16_t port, bool blocking)
 {
+    char text[POLICY_ADDR_TEXT_MAX];
+    struct proxy_refusal told = {
+        .client = {.via = PROXY_VIA_ROUTE, .tid = tid},
+        .port = port,
+        .address = a,
+        .call = "connect",
+        .err = EACCES,
+    };
     struct proxy_route *r;
 
-    if (judge(p, tid, a, port, 0) == POLICY_DENY) {
+    told.decision = proxy_admit_address(p, a, port, text, &told.host);
+    if (told.decision.verdict == POLICY_DENY) {
+        p->ops.refused(p->ops.ctx, &told);
         p->ops.verdict(p->ops.ctx, id, EACCES);
         return;
     }
@@ -150,17 +146,18 @@ void proxy_route_connect(struct proxy *p, uint64_t id, pid_t tid,
     }
     r = new_route(p, id, blocking);
     if (r != NULL) {
-        r->tid = tid;
-        r->to = a;
-        r->port = port;
+        r->told = told;
+        (void)snprintf(r->host, sizeof(r->host), "%s", told.host);
+        r->told.host = r->host;
         r->dial = proxy_dial_start(p, &a, 1, port, on_dialed, r);
     }
     if (r == NULL || r->dial == NULL) {
+        told.err = ENOBUFS;
+        p->ops.refused(p->ops.ctx, &told);
         if (r != NULL)
             drop(r);
         else
             proxy_release_connection(p);
-        (void)judge(p, tid, a, port, ENOBUFS);
         p->ops.verdict(p->ops.ctx, id, ENOBUFS);
         return;
     }
@@ -188,7 +185,7 @@ void proxy_route_cancel(struct proxy *p, uint64_t id, int err)
     if (at == NULL)
         return;
     if (err != 0)
-        (void)judge(p, (*at)->tid, (*at)->to, (*at)->port, err);
+        tell_failure(*at, err);
     drop(*at);
 }
 

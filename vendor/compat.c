@@ -78,3 +78,27 @@ int vnd_landlock_abi(void)
 }
 
 #endif
+
+void vnd_cond_init(pthread_cond_t *c)
+{
+    pthread_condattr_t monotonic;
+
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(c, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
+}
+
+struct timespec vnd_in_ms(unsigned ms)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    t.tv_sec += ms / 1000;
+    t.tv_nsec += (long)(ms % 1000) * 1000000L;
+    if (t.tv_nsec >= 1000000000L) {
+        t.tv_sec++;
+        t.tv_nsec -= 1000000000L;
+    }
+    return t;
+}

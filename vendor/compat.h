@@ -2,9 +2,11 @@
 #ifndef SRT_VENDOR_COMPAT_H
 #define SRT_VENDOR_COMPAT_H
 
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 /* mount API, Linux 5.2 / 5.12: open_tree(2), move_mount(2), mount_setattr(2),
  * fsopen(2), fsconfig(2), fsmount(2).  glibc 2.36 has wrappers, but its header
@@ -62,5 +64,10 @@ int vnd_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode,
 
 /* The newest Landlock ABI of this kernel; 0: none, with errno. */
 int vnd_landlock_abi(void);
+
+/* A condition whose timed waits do not depend on the wall clock, and a time for
+ * them. */
+void vnd_cond_init(pthread_cond_t *c);
+struct timespec vnd_in_ms(unsigned ms);
 
 #endif

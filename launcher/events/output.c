@@ -100,6 +100,22 @@ static ssize_t write_once(const struct events_output *o, const char *bytes,
     return write_quietly(o->fd, bytes, len);
 }
 
+/* A file that is full keeps no half line; unless another has written behind it. */
+static size_t keep_whole_lines(const struct events_output *o, const char *bytes,
+                               size_t done)
+{
+    struct stat st;
+    const off_t end = lseek(o->fd, 0, SEEK_CUR);
+    size_t keep = done;
+
+    while (keep > 0 && bytes[keep - 1] != '\n')
+        keep--;
+    if (end < (off_t)(done - keep) || fstat(o->fd, &st) != 0 ||
+        st.st_size != end || ftruncate(o->fd, end - (off_t)(done - keep)) != 0)
+        return done;
+    return keep;
+}
+
 size_t events_output_write(const struct events_output *o, const char *bytes,
                            size_t len, int timeout_ms, int *ret_error)
 {
@@ -124,5 +140,7 @@ size_t events_output_write(const struct events_output *o, const char *bytes,
             break;
         }
     }
+    if (o->file && *ret_error != 0 && done > 0)
+        done = keep_whole_lines(o, bytes, done);
     return done;
 }

@@ -17,7 +17,8 @@ struct events_output {
 void events_output_init(struct events_output *o, int fd);
 void events_output_release(struct events_output *o);
 /* Write what goes out within timeout_ms.  Returns the bytes written;
- * *ret_error is 0 or the errno that ended it. */
+ * *ret_error is 0 or the errno that ended it; then of a file whole lines, if it
+ * could be cut. */
 size_t events_output_write(const struct events_output *o, const char *bytes,
                            size_t len, int timeout_ms, int *ret_error);
 

@@ -11,6 +11,7 @@
 #include "launcher/events/output.h"
 #include "launcher/events/record.h"
 #include "launcher/events/thread.h"
+#include "vendor/compat.h"
 
 /* The writer looks this often whether it must end. */
 #define WRITER_STEP_MS 20
@@ -45,7 +46,7 @@ struct events_sink *events_sink_new(int fd, const char *name, const char *run)
     s->run = run;
     s->queue.max = EVENTS_SINK_QUEUE_BYTES + ACCOUNT_BYTES;
     (void)pthread_mutex_init(&s->lock, NULL);
-    (void)pthread_cond_init(&s->wake, NULL);
+    vnd_cond_init(&s->wake);
     return s;
 }
 
@@ -94,6 +95,12 @@ static bool has_work(struct events_sink *s)
            !(s->ending && srt_clock_ms() >= s->deadline_ms);
 }
 
+/* That passes: the file is behind as long as it lasts. */
+static bool is_full(int error)
+{
+    return error == ENOSPC || error == EDQUOT;
+}
+
 static void *run_writer(void *arg)
 {
     struct events_sink *s = arg;
@@ -109,7 +116,12 @@ static void *run_writer(void *arg)
         len = events_output_write(&s->out, piece, len, WRITER_STEP_MS, &error);
         (void)pthread_mutex_lock(&s->lock);
         srt_buf_consume(&s->queue, len);
-        s->error = error;
+        s->error = is_full(error) ? 0 : error;
+        if (is_full(error)) {
+            const struct timespec until = vnd_in_ms(WRITER_STEP_MS);
+
+            (void)pthread_cond_timedwait(&s->wake, &s->lock, &until);
+        }
         if (s->queue.len < EVENTS_SINK_QUEUE_BYTES / 4)
             settle(s);
     }
@@ -135,6 +147,8 @@ static void put_now(struct events_sink *s, const struct events_line *line)
     size_t done = events_output_write(&s->out, line->text, line->len,
                                       EVENTS_SINK_PATIENCE_MS, &s->error);
 
+    if (is_full(s->error))
+        s->error = 0;
     if (s->error == 0 && line->first && line->rule != NULL)
         events_coarse_know(&s->coarse, line->rule, line->seq);
     if (s->error == 0 && done < line->len)

@@ -24,6 +24,7 @@
 #include "launcher/events/thread.h"
 #include "launcher/events/totals.h"
 #include "policy/change.h"
+#include "vendor/compat.h"
 
 #define MAX_SINKS        16u
 #define MESSAGE_BYTES    1024u
@@ -74,7 +75,7 @@ struct events_store *events_store_new(const struct events_options *o)
     s->o = *o;
     make_run_id(s->run);
     (void)pthread_mutex_init(&s->lock, NULL);
-    (void)pthread_cond_init(&s->wake, NULL);
+    vnd_cond_init(&s->wake);
     events_people_init(&s->people, o->err_fd, s->run);
     s->lines = !o->quiet && (o->verbose || s->people.terminal);
     events_totals_init(&s->totals);
@@ -148,18 +149,23 @@ static void put_message(struct events_store *s, const char *type,
     put_json(s, NULL, false, 1);
 }
 
-static void warn_people(struct events_store *s, const char *message)
+static void show_warning(struct events_store *s, const char *message)
 {
     SRT_AUTO_BUF struct srt_buf line = {0};
 
-    if (s->o.quiet && !s->lines)
-        return;
     srt_buf_add_str(&line, "srt: warning: ");
     events_shown_add(&line, message, strlen(message), 0);
     events_people_line(&s->people, srt_buf_str(&line));
 }
 
-/* A sink whose reader is gone is told of once, in the others. */
+static void warn_people(struct events_store *s, const char *message)
+{
+    if (!s->o.quiet || s->lines)
+        show_warning(s, message);
+}
+
+/* A sink whose reader is gone is told of once, in the others; and to people,
+ * who may have asked for silence, but not for a file with holes. */
 static void tell_dead_sinks(struct events_store *s)
 {
     char message[MESSAGE_BYTES];
@@ -176,7 +182,7 @@ static void tell_dead_sinks(struct events_store *s)
         (void)snprintf(message, sizeof(message),
                        "%.900s; it gets no more events", err.msg);
         put_message(s, "warning", message);
-        warn_people(s, message);
+        show_warning(s, message);
     }
 }
 
@@ -237,10 +243,7 @@ static void *run_ticker(void *arg)
             s->idle = false;
             continue;
         }
-        (void)clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += TICK_MS * 1000000L;
-        until.tv_sec += until.tv_nsec / 1000000000L;
-        until.tv_nsec %= 1000000000L;
+        until = vnd_in_ms(TICK_MS);
         (void)pthread_cond_timedwait(&s->wake, &s->lock, &until);
         if (s->stop)
             break;
@@ -489,10 +492,10 @@ static void end_sinks(struct events_store *s)
         if (lost == 0 || s->told_dead[i])
             continue;
         (void)snprintf(message, sizeof(message),
-                       "--events %.500s: the reader was too slow; %llu lines "
+                       "--events %.500s: too slow, or full; %llu lines "
                        "were lost",
                        events_sink_name(s->sinks[i]), (unsigned long long)lost);
-        warn_people(s, message);
+        show_warning(s, message);
     }
     events_people_end(&s->people, deadline);
 }

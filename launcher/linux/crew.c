@@ -4,35 +4,18 @@
 #include <signal.h>
 #include <time.h>
 
+#include "vendor/compat.h"
+
 /* The thread's number in its crew; it is in one at most. */
 static _Thread_local unsigned self;
 static _Thread_local unsigned depth; /* of crew_leave() */
 
 void crew_init(struct crew *c, crew_fn *round, void *ctx, size_t stack_bytes)
 {
-    pthread_condattr_t monotonic;
-
     *c = (struct crew){.round = round, .ctx = ctx, .stack_bytes = stack_bytes};
-    (void)pthread_condattr_init(&monotonic);
-    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     (void)pthread_mutex_init(&c->turn, NULL);
-    (void)pthread_cond_init(&c->look, &monotonic);
-    (void)pthread_cond_init(&c->changed, &monotonic);
-    (void)pthread_condattr_destroy(&monotonic);
-}
-
-static struct timespec in_ms(unsigned ms)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_sec += ms / 1000;
-    t.tv_nsec += (long)(ms % 1000) * 1000000L;
-    if (t.tv_nsec >= 1000000000L) {
-        t.tv_sec++;
-        t.tv_nsec -= 1000000000L;
-    }
-    return t;
+    vnd_cond_init(&c->look);
+    vnd_cond_init(&c->changed);
 }
 
 static void take_the_lead(struct crew *c)
@@ -49,7 +32,7 @@ static void stand_by(struct crew *c)
 {
     while (!c->ending) {
         const uint64_t steps = c->steps;
-        const struct timespec until = in_ms(CREW_STUCK_MS);
+        const struct timespec until = vnd_in_ms(CREW_STUCK_MS);
 
         while (!c->ending && pthread_cond_timedwait(&c->changed, &c->turn,
                                                     &until) != ETIMEDOUT)
@@ -203,7 +186,7 @@ void crew_stop(struct crew *c)
 
 bool crew_end(struct crew *c, unsigned wait_ms)
 {
-    const struct timespec until = in_ms(wait_ms);
+    const struct timespec until = vnd_in_ms(wait_ms);
     bool done;
     int err = 0;
 

@@ -343,7 +343,7 @@ static const struct filter_row rows[] = {
     {"setgroups", FILTER_ALLOW, "needs a capability, which nobody has inside"},
     {"sethostname", FILTER_REFUSE, "the machine, not the sandbox", true},
     {"setitimer", FILTER_ALLOW},
-    {"setns", FILTER_REFUSE, "enters or leaves namespaces"},
+    {"setns", FILTER_REFUSE, "enters or leaves namespaces", true},
     {"setpgid", FILTER_ALLOW},
     {"setpriority", FILTER_ARGS, "a process group has members outside"},
     {"setregid", FILTER_ALLOW, "needs a capability, which nobody has inside"},

@@ -47,10 +47,11 @@ static void release_name(struct name *n)
 static int open_name(const char *dir, const char *text, struct name *ret)
 {
     ret->dir = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    ret->text = text;
+    ret->text = text[0] != '\0' ? text : "."; /* "/" itself */
     if (ret->dir < 0 || fstat(ret->dir, &ret->dir_st) != 0)
         return errno;
-    ret->exists = fstatat(ret->dir, text, &ret->st, AT_SYMLINK_NOFOLLOW) == 0;
+    ret->exists = fstatat(ret->dir, ret->text, &ret->st, AT_SYMLINK_NOFOLLOW) ==
+                  0;
     ret->why_not = ret->exists ? 0 : errno;
     return 0;
 }
@@ -231,11 +232,18 @@ static bool is_empty(const struct name *n)
     return empty;
 }
 
+static bool is_root(const struct name *n)
+{
+    return strcmp(n->text, ".") == 0;
+}
+
 static int check_remove(const struct name *n, int flags)
 {
     bool directory = (flags & AT_REMOVEDIR) != 0;
     int err;
 
+    if (is_root(n))
+        return directory ? EBUSY : EISDIR;
     if (!n->exists)
         return n->why_not;
     if (is_read_only(n->dir))
@@ -275,6 +283,8 @@ static int check_rename(const struct channel_msg *m, const struct name *from,
     bool exchange = (m->flags & RENAME_EXCHANGE) != 0;
     int err;
 
+    if (is_root(from) || is_root(to))
+        return EBUSY;
     if (is_shut(from) || is_shut(to))
         return EACCES;
     if (!from->exists)
@@ -288,6 +298,11 @@ static int check_rename(const struct channel_msg *m, const struct name *from,
         from->st.st_dev != to->dir_st.st_dev)
         return EXDEV;
     err = may_delete(from);
+    /* Its ".." will be another. */
+    if (err == 0 && S_ISDIR(from->st.st_mode) &&
+        (from->dir_st.st_ino != to->dir_st.st_ino ||
+         from->dir_st.st_dev != to->dir_st.st_dev))
+        err = may(from->dir, from->text, W_OK);
     if (err != 0)
         return err;
     if (!to->exists)
@@ -407,6 +422,9 @@ static int may_change_xattr(const struct name *n, const char *attribute)
     if (begins(attribute, "user.")) {
         if (!S_ISREG(n->st.st_mode) && !S_ISDIR(n->st.st_mode))
             return EPERM;
+        if (S_ISDIR(n->st.st_mode) && (n->st.st_mode & S_ISVTX) != 0 &&
+            !is_owner(n))
+            return EPERM;
         return may(n->dir, n->text, W_OK);
     }
     if (begins(attribute, "trusted.") ||
@@ -471,6 +489,14 @@ static bool is_same(const struct channel_place *inside, const struct name *n)
            (inside->ino == n->dir_st.st_ino && inside->dev == n->dir_st.st_dev);
 }
 
+/* Names that mean the same outside, though inside they stand in mounts of the
+ * sandbox's own. */
+static bool means_the_machine(const char *dir)
+{
+    return strcmp(dir, "/dev") == 0 || strcmp(dir, "/proc") == 0 ||
+           srt_path_under(dir, "/proc/sys") || srt_path_under(dir, "/sys");
+}
+
 /* Reach one name: 0, or an errno; *ret_same whether it is the one inside. */
 static int reach(const struct channel_msg *m, size_t dir,
                  const struct channel_place *inside, struct name *ret,
@@ -480,14 +506,21 @@ static int reach(const struct channel_msg *m, size_t dir,
                         ret);
 
     /* What is not there at all is the sandbox's own, too. */
-    *ret_same = err == 0 ? is_same(inside, ret)
-                         : inside->ino == 0 || err != ENOENT;
+    *ret_same = means_the_machine(channel_msg_text(m, dir)) ||
+                (err == 0 ? is_same(inside, ret)
+                          : inside->ino == 0 || err != ENOENT);
     return err;
 }
 
 static int check(const struct channel_msg *m, const struct name *a,
                  const struct name *b)
 {
+    int err;
+
+    if (b->dir < 0 && names_directory(m) && a->exists &&
+        m->check != CHANNEL_CHECK_CREATE && !S_ISDIR(a->st.st_mode) &&
+        (m->flags & O_CREAT) == 0)
+        return ENOTDIR;
     switch ((enum channel_check)m->check) {
     case CHANNEL_CHECK_OPEN:
         if (m->nr == SYS_truncate)
@@ -496,11 +529,12 @@ static int check(const struct channel_msg *m, const struct name *a,
             return EISDIR;
         return check_open(a, m->flags);
     case CHANNEL_CHECK_CREATE:
-        return check_create(a);
+        err = check_create(a);
+        return m->nr == SYS_bind && err == EEXIST ? EADDRINUSE : err;
     case CHANNEL_CHECK_REMOVE:
         return check_remove(a, m->flags);
     case CHANNEL_CHECK_RENAME:
-        if (a->exists && moves_into_itself(m))
+        if (a->exists && !is_root(a) && moves_into_itself(m))
             return EINVAL;
         return check_rename(m, a, b);
     case CHANNEL_CHECK_LINK:

@@ -1,6 +1,8 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -154,16 +156,47 @@ void masks_asked_read(pid_t tid, const char *path, bool access_request,
     refine_target(dir, tid, &c, row->dirfd, row->path, ret);
 }
 
+/* Does the call mean what a last symlink leads to? */
+static bool follows(const struct files_row *row, const __u64 args[6])
+{
+    const int flags = sup_files_flags(row, args);
+
+    switch (row->kind) {
+    case FILES_FOLLOW:
+        return true;
+    case FILES_AT_FLAGS:
+        return (flags & AT_SYMLINK_NOFOLLOW) == 0;
+    case FILES_OPEN:
+        return (flags & O_NOFOLLOW) == 0 &&
+               (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
+    default:
+        return false;
+    }
+}
+
 /* As the supervisor asks about its refused calls. */
 static enum hostcheck_answer host_write(const struct masks_asked *a,
                                         int *ret_errno)
 {
     static _Thread_local struct channel_msg m;
     const struct files_row *row = sup_files_row(a->nr);
+    char real[PATH_MAX];
+    const char *path = a->target;
     char parent[SRT_PATH_MAX];
-    const char *name = srt_path_split(a->target, parent, sizeof(parent));
+    const char *name;
 
-    if (row == NULL || name == NULL)
+    if (row == NULL)
+        return HOSTCHECK_UNKNOWN;
+    if (follows(row, a->args)) {
+        path = realpath(a->target, real);
+        if (path == NULL && errno == ENOENT &&
+            (sup_files_flags(row, a->args) & O_CREAT) != 0)
+            path = a->target;
+        if (path == NULL)
+            return hostcheck_answer_of(errno, ret_errno);
+    }
+    name = srt_path_split(path, parent, sizeof(parent));
+    if (name == NULL)
         return HOSTCHECK_UNKNOWN;
     channel_msg_init(&m, CHANNEL_REFUSED, 0, 0);
     sup_files_describe(row, a->args, &m);
@@ -174,6 +207,8 @@ static enum hostcheck_answer host_write(const struct masks_asked *a,
     }
     (void)channel_msg_add(&m, parent);
     (void)channel_msg_add(&m, name);
+    channel_msg_skip_to(&m, CHANNEL_REQUESTED);
+    (void)channel_msg_add(&m, a->requested);
     return hostcheck_write(&m, ret_errno);
 }
 

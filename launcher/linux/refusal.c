@@ -14,8 +14,9 @@
 #include "launcher/linux/hostcheck.h"
 #include "launcher/linux/syscall_reason.h"
 #include "launcher/linux/tell.h"
+#include "vendor/compat.h"
 
-enum { QUEUE_MAX = 8192, END_WAIT_MS = 500, STACK_BYTES = 512 << 10 };
+enum { JOBS_MAX = 8192, END_WAIT_MS = 500, STACK_BYTES = 512 << 10 };
 
 struct job {
     struct job *next;
@@ -28,7 +29,6 @@ struct refusal {
     pthread_cond_t work, idle;
     struct job *head, **tail;
     unsigned queued, busy;
-    bool started;
 };
 
 /* ---- one job ---- */
@@ -191,16 +191,25 @@ static void work_round(void *ctx)
     (void)pthread_cond_signal(&r->idle);
 }
 
-struct refusal *refusal_new(struct session *s)
+enum srt_rc refusal_new(struct session *s, struct refusal **ret,
+                        struct srt_err *err)
 {
     struct refusal *r = srt_xcalloc(1, sizeof(*r));
+    int rc;
 
     r->session = s;
     r->tail = &r->head;
     crew_init(&r->crew, work_round, r, STACK_BYTES);
-    (void)pthread_cond_init(&r->work, NULL);
-    (void)pthread_cond_init(&r->idle, NULL);
-    return r;
+    vnd_cond_init(&r->work);
+    vnd_cond_init(&r->idle);
+    /* Before the command, which could use up what a thread needs. */
+    rc = crew_start(&r->crew);
+    if (rc != 0) {
+        free(r);
+        return srt_err_sys(err, rc, "a thread that records refusals");
+    }
+    *ret = r;
+    return SRT_OK;
 }
 
 /* Refused all the same, but nobody can say more about it. */
@@ -220,7 +229,7 @@ static bool enqueue(struct refusal *r, struct job *j)
     bool room;
 
     crew_lock(&r->crew);
-    room = r->queued < QUEUE_MAX && r->started;
+    room = r->queued < JOBS_MAX;
     if (room) {
         *r->tail = j;
         r->tail = &j->next;
@@ -240,8 +249,6 @@ void refusal_handle(struct refusal *r, const struct channel_msg *m)
         memcpy(&j->m, m, len);
         j->next = NULL;
     }
-    if (!r->started)
-        r->started = crew_start(&r->crew) == 0;
     if (j == NULL || !enqueue(r, j)) {
         free(j);
         answer_untold(r, m);
@@ -250,17 +257,11 @@ void refusal_handle(struct refusal *r, const struct channel_msg *m)
 
 void refusal_free(struct refusal *r)
 {
-    struct timespec until;
+    const struct timespec until = vnd_in_ms(END_WAIT_MS);
     int err = 0;
 
     if (r == NULL)
         return;
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += END_WAIT_MS * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000L;
-    }
     crew_lock(&r->crew);
     while (err == 0 && (r->head != NULL || r->busy > 0))
         err = pthread_cond_timedwait(&r->idle, &r->crew.turn, &until);

@@ -25,7 +25,7 @@ static uint64_t id_of(const struct channel_msg *m)
 static void answer(struct route *r, enum channel_type type, uint64_t id,
                    int err)
 {
-    static struct channel_msg m; /* 16 KiB; the proxy's thread alone */
+    static struct channel_msg m; /* large; the proxy's thread alone */
 
     channel_msg_init(&m, type, (uint32_t)(id & 0xffff), id >> 16);
     m.error = err;

@@ -498,10 +498,10 @@ static enum srt_rc start(struct session *s, struct srt_err *err)
         rc = route_new(s, &p->route, err);
     if (rc == SRT_OK)
         rc = start_watching(s, err);
-    if (rc == SRT_OK) {
-        p->refusal = refusal_new(s);
+    if (rc == SRT_OK)
+        rc = refusal_new(s, &p->refusal, err);
+    if (rc == SRT_OK)
         start_tell(s, &p->p);
-    }
     return rc;
 }
 

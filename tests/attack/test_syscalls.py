@@ -50,7 +50,7 @@ def test_refused_calls_are_events(srt):
     assert "ok" not in words, words
     names = [v["target"].split("(")[0] for v in r.violations if v["op"] == "syscall"]
     if os.geteuid() != 0:  # what the host refuses an ordinary user anyway is none
-        names += ["mount", "init_module"]
+        names += ["mount", "init_module", "setns"]
         with open("/proc/sys/kernel/unprivileged_bpf_disabled", encoding="ascii") as f:
             names += ["bpf"] if f.read() != "0\n" else []
         assert words[4] == words[9] == "EPERM", words

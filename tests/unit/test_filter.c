@@ -288,7 +288,7 @@ static const struct {
     {"pivot_root", true},     {"quotactl", true},
     {"quotactl_fd", true},    {"reboot", true},
     {"request_key", false},   {"setdomainname", true},
-    {"sethostname", true},    {"setns", false},
+    {"sethostname", true},    {"setns", true},
     {"settimeofday", true},   {"swapoff", true},
     {"swapon", true},         {"syslog", false},
     {"umount2", true},        {"userfaultfd", false},

@@ -142,7 +142,8 @@ static void refuse(struct sup *s, const struct seccomp_notif *n,
     channel_msg_init(&m, CHANNEL_REFUSED, 0, 0);
     sup_files_describe(row, n->data.args, &m);
     sup_leave();
-    exists = fstatat(a->at.parent, a->at.name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+    exists = fstatat(a->at.parent, a->at.name, &st,
+                     AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) == 0;
     m.parent = place_of(s, a);
     if (b != NULL)
         m.parent2 = place_of(s, b);
@@ -288,7 +289,9 @@ static void leave(struct sup *s, const struct seccomp_notif *n,
     bool tells = ours || (row->kind != FILES_TWO && s->config->plain_masks);
     struct verdict v;
 
-    if (err == EACCES && tells && is_masked(s, n, row, a, &v))
+    /* In a plain mask that reveals something names are absent, too. */
+    if ((err == EACCES || (err == ENOENT && s->config->plain_masks)) && tells &&
+        is_masked(s, n, row, a, &v))
         refuse(s, n, row, a, NULL, &v);
     else if (ours)
         sup_answer(s, n->id, err, 0);
@@ -373,8 +376,7 @@ static void call_open(struct sup *s, const struct seccomp_notif *n,
                       const struct files_row *row)
 {
     AUTO_SUBJECT struct subject a = {.at.parent = -1};
-    int flags = row->nr == SYS_creat ? O_CREAT | O_WRONLY | O_TRUNC
-                                     : arg_int(n, row->flags);
+    const int flags = sup_files_flags(row, n->data.args);
     bool follow = (flags & O_NOFOLLOW) == 0 &&
                   (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
     bool reads = (flags & WRITES) == 0;
@@ -492,7 +494,25 @@ static void call_two(struct sup *s, const struct seccomp_notif *n,
         refuse(s, n, row, &a, &b, &v);
 }
 
-/* Only a path makes a file; the mounts stand behind what is continued. */
+/* A name that is no path, in whose network the taken socket is: performed on
+ * it, for the descriptor could be another's by then. */
+static void bind_name(struct sup *s, const struct seccomp_notif *n,
+                      const struct sockaddr_un *addr, size_t len)
+{
+    SRT_AUTO_FD int fd = sup_caller_fd((pid_t)n->pid, (int)n->data.args[0]);
+
+    if (fd < 0)
+        sup_answer(s, n->id, srt_fd_is_lack(errno) ? errno : EBADF, 0);
+    else if (!sup_sockets_refuse_foreign(s, n, fd))
+        sup_answer(s, n->id,
+                   bind(fd, (const struct sockaddr *)addr, (socklen_t)len) == 0
+                       ? 0
+                       : errno,
+                   0);
+}
+
+/* Only a path makes a file; the mounts stand behind what is continued.  Streams
+ * are of AF_UNIX at most, so other sockets are the sandbox's own. */
 static void call_bind(struct sup *s, const struct seccomp_notif *n,
                       const struct files_row *row)
 {
@@ -506,10 +526,13 @@ static void call_bind(struct sup *s, const struct seccomp_notif *n,
         len = sizeof(addr);
     if (len < sizeof(addr.sun_family) ||
         sup_caller_read((pid_t)n->pid, n->data.args[1], &addr, len) != 0 ||
-        addr.sun_family != AF_UNIX ||
-        len <= offsetof(struct sockaddr_un, sun_path) ||
-        addr.sun_path[0] == '\0') {
+        addr.sun_family != AF_UNIX) {
         sup_continue(s, n->id);
+        return;
+    }
+    if (len <= offsetof(struct sockaddr_un, sun_path) ||
+        addr.sun_path[0] == '\0') {
+        bind_name(s, n, &addr, len);
         return;
     }
     memcpy(a.requested, addr.sun_path, sizeof(addr.sun_path));

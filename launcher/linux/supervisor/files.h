@@ -39,6 +39,9 @@ struct files_row {
 /* The row of a system call, or NULL. */
 const struct files_row *sup_files_row(int nr);
 
+/* The flags of a call, those of open(2) as far as they count; 0 without any. */
+int sup_files_flags(const struct files_row *row, const __u64 args[6]);
+
 /* Fill nr, op, check, flags, owner and group of *m for a call with these
  * arguments. */
 void sup_files_describe(const struct files_row *row, const __u64 args[6],

@@ -75,6 +75,18 @@ static int first_value(const struct files_row *row)
     return row->path < 0 ? 1 : row->path + 1;
 }
 
+int sup_files_flags(const struct files_row *row, const __u64 args[6])
+{
+    const int flags = row->flags < 0 ? 0 : (int)args[row->flags];
+
+    if (row->nr == SYS_creat)
+        return O_CREAT | O_WRONLY | O_TRUNC;
+    /* Of the others O_PATH takes no notice (open(2)). */
+    if (row->kind == FILES_OPEN && (flags & O_PATH) != 0)
+        return flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW);
+    return flags;
+}
+
 void sup_files_describe(const struct files_row *row, const __u64 args[6],
                         struct channel_msg *m)
 {
@@ -83,11 +95,8 @@ void sup_files_describe(const struct files_row *row, const __u64 args[6],
     m->nr = row->nr;
     m->op = (int32_t)row->op;
     m->check = (int32_t)row->check;
-    m->flags = row->flags < 0 ? 0 : (int32_t)args[row->flags];
+    m->flags = sup_files_flags(row, args);
     switch (row->nr) {
-    case SYS_creat:
-        m->flags = O_CREAT | O_WRONLY | O_TRUNC;
-        break;
     case SYS_rmdir:
         m->flags = AT_REMOVEDIR;
         break;

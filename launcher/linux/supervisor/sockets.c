@@ -20,9 +20,11 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -30,10 +32,6 @@
 #include "launcher/linux/ports.h"
 #include "launcher/linux/supervisor/connect.h"
 #include "vendor/compat.h"
-
-#ifndef IPV6_FREEBIND
-# define IPV6_FREEBIND 78 /* Linux 4.15 */
-#endif
 
 /* Own listener, own namespace: it is immediate, if the caller does not hinder
  * it. */
@@ -372,21 +370,27 @@ static void connect_other(struct sup *s, const struct seccomp_notif *n,
     sup_answer(s, n->id, sup_sockets_connect_now(socket, address, len), 0);
 }
 
-static void refuse_foreign(struct sup *s, const struct seccomp_notif *n)
+bool sup_sockets_refuse_foreign(struct sup *s, const struct seccomp_notif *n,
+                                int socket)
 {
     static const struct policy_decision d = {
         POLICY_DENY, "builtin:foreign-socket",
-        "a socket of another network cannot be connected inside",
-        POLICY_BY_OTHER};
+        "a socket of another network cannot be used here", POLICY_BY_OTHER};
     static struct channel_msg m;
+    char what[64];
 
+    if (u64_option(socket, VND_SO_NETNS_COOKIE) == s->netns_cookie)
+        return false;
+    (void)snprintf(what, sizeof(what), "%s(a socket of another network)",
+                   n->data.nr == SYS_bind ? "bind" : "connect");
     channel_msg_init(&m, CHANNEL_REFUSED, 0, 0);
     m.op = EVENTS_OP_SYSCALL;
     m.check = CHANNEL_CHECK_NONE;
     m.error = EACCES;
     (void)channel_msg_add(&m, "");
-    (void)channel_msg_add(&m, "connect(a socket of another network)");
+    (void)channel_msg_add(&m, what);
     sup_refuse(s, n, &m, &d);
+    return true;
 }
 
 /* On a socket in any other state connect(2) has its own answer: EISCONN,
@@ -427,10 +431,8 @@ static void connect_inet(struct sup *s, const struct seccomp_notif *n,
 {
     union srt_sockaddr given = {.sa.sa_family = AF_UNSPEC};
 
-    if (u64_option(*socket, VND_SO_NETNS_COOKIE) != s->netns_cookie) {
-        refuse_foreign(s, n);
+    if (sup_sockets_refuse_foreign(s, n, *socket))
         return;
-    }
     memcpy(&given, address, len < sizeof(given) ? len : sizeof(given));
     if (int_option(*socket, SOL_SOCKET, SO_TYPE) == SOCK_STREAM &&
         (given.sa.sa_family == AF_INET || given.sa.sa_family == AF_INET6))

@@ -132,6 +132,10 @@ void sup_return(void);
  * leaves it in a slot. */
 void sup_files_call(struct sup *s, const struct seccomp_notif *n);
 void sup_sockets_call(struct sup *s, const struct seccomp_notif *n);
+/* sockets.c: refuse a call on a socket that is not of the sandbox's network (one
+ * that was handed in).  False: it is, and nothing was answered. */
+bool sup_sockets_refuse_foreign(struct sup *s, const struct seccomp_notif *n,
+                                int socket);
 /* syscalls.c: a system call that is refused whatever it is asked for. */
 void sup_syscalls_refuse(struct sup *s, const struct seccomp_notif *n);
 /* The launcher's answer for a SUP_SLOT_CONNECT. */

@@ -16,6 +16,10 @@
 #include "launcher/linux/filter.h"
 #include "launcher/linux/supervisor/supervisor.h"
 
+#ifndef CLONE_NEWTIME
+# define CLONE_NEWTIME 0x80
+#endif
+
 static const struct {
     int number;
     const char *name;
@@ -78,32 +82,70 @@ static int describe(const struct seccomp_notif *n, char *out, size_t size)
     }
 }
 
-/* May users load BPF programs on this host? */
-static bool has_user_bpf(const struct sup *s)
-{
-    SRT_AUTO_FD int fd = openat(s->proc, "sys/kernel/unprivileged_bpf_disabled",
-                                O_RDONLY | O_CLOEXEC);
-    char value = '0';
+/* Calls that some hosts leave to root: the setting, from which value on, and the
+ * errno for others. */
+static const struct {
+    int nr;
+    const char *setting; /* below /proc/sys */
+    char from;
+    int err;
+} by_setting[] = {
+    {SYS_bpf, "kernel/unprivileged_bpf_disabled", '1', EPERM},
+    {SYS_syslog, "kernel/dmesg_restrict", '1', EPERM},
+    {SYS_perf_event_open, "kernel/perf_event_paranoid", '3', EACCES},
+};
 
-    return fd < 0 || read(fd, &value, 1) != 1 || value == '0';
+/* 0: anybody may; so too where the setting does not exist. */
+static int host_errno(const struct sup *s, int nr)
+{
+    for (size_t i = 0; i < SRT_ARRAY_LEN(by_setting); i++) {
+        char path[64];
+        char value = '0';
+        SRT_AUTO_FD int fd = -1;
+
+        if (by_setting[i].nr != nr)
+            continue;
+        (void)snprintf(path, sizeof(path), "sys/%s", by_setting[i].setting);
+        fd = openat(s->proc, path, O_RDONLY | O_CLOEXEC);
+        if (fd >= 0 && read(fd, &value, 1) == 1 && value >= by_setting[i].from)
+            return by_setting[i].err;
+    }
+    return 0;
 }
 
-/* Would the host say EPERM to anybody but root? */
-static bool is_roots(const struct sup *s, const struct seccomp_notif *n)
+/* Namespaces other than of users are root's to make. */
+static bool makes_roots_namespaces(uint64_t flags)
 {
-    int family = (int)n->data.args[0];
+    const uint64_t roots = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID |
+                           CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP |
+                           CLONE_NEWTIME;
+
+    return (flags & roots) != 0 && (flags & CLONE_NEWUSER) == 0;
+}
+
+/* What the host would say to anybody but root; 0: it would do it. */
+static int errno_of_user(const struct sup *s, const struct seccomp_notif *n)
+{
+    const __u64 *a = n->data.args;
+    const int family = (int)a[0];
 
     switch (n->data.nr) {
     case SYS_socket:
         return family == AF_PACKET ||
-               ((family == AF_INET || family == AF_INET6) &&
-                (n->data.args[1] & 0xf) == SOCK_RAW && n->data.args[2] != 0);
+                       ((family == AF_INET || family == AF_INET6) &&
+                        (a[1] & 0xf) == SOCK_RAW && a[2] != 0)
+                   ? EPERM
+                   : 0;
     case SYS_bpf:
-        return (n->data.args[0] == BPF_MAP_CREATE ||
-                n->data.args[0] == BPF_PROG_LOAD) &&
-               !has_user_bpf(s);
+        return a[0] == BPF_MAP_CREATE || a[0] == BPF_PROG_LOAD
+                   ? host_errno(s, SYS_bpf)
+                   : 0;
+    case SYS_clone:
+    case SYS_unshare:
+        return makes_roots_namespaces(a[0]) ? EPERM : 0;
     default:
-        return filter_is_privileged(n->data.nr);
+        return filter_is_privileged(n->data.nr) ? EPERM
+                                                : host_errno(s, n->data.nr);
     }
 }
 
@@ -115,8 +157,10 @@ void sup_syscalls_refuse(struct sup *s, const struct seccomp_notif *n)
     static struct channel_msg m;
     char what[128];
 
-    if (!s->config->root && is_roots(s, n)) {
-        sup_answer(s, n->id, EPERM, 0);
+    const int host = s->config->root ? 0 : errno_of_user(s, n);
+
+    if (host != 0) {
+        sup_answer(s, n->id, host, 0);
         return;
     }
     channel_msg_init(&m, CHANNEL_REFUSED, 0, 0);

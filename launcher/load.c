@@ -164,12 +164,14 @@ enum srt_rc launcher_load(const struct launcher_options *o,
                           struct launcher_loaded *ret, struct srt_buf *diags)
 {
     struct srt_err err;
+    enum srt_rc loaded;
     enum srt_rc rc;
 
     *ret = (struct launcher_loaded){0};
-    rc = load_settings(o, &ret->settings, diags);
-    if (rc != SRT_OK)
-        return rc;
+    /* Where the text is readable, all that is wrong is told in one run. */
+    loaded = load_settings(o, &ret->settings, diags);
+    if (loaded != SRT_OK && !ret->settings.was_read)
+        return loaded;
     rc = find_cwd(o, ret->cwd, sizeof(ret->cwd), &err);
     if (rc == SRT_OK)
         rc = launcher_own_find(o, &ret->settings, &ret->own, &err);
@@ -179,7 +181,8 @@ enum srt_rc launcher_load(const struct launcher_options *o,
         srt_buf_addf(diags, "%s\n", err.msg);
         return rc;
     }
-    return compile(o, ret, diags);
+    rc = compile(o, ret, diags);
+    return loaded != SRT_OK ? loaded : rc;
 }
 
 void launcher_loaded_release(struct launcher_loaded *l)

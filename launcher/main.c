@@ -14,11 +14,13 @@
 
 enum { FAILED = 125, NOT_FOUND = 127 };
 
+/* argv is what follows the name. */
 static int not_yet(char **argv)
 {
-    (void)argv;
-    srt_log(SRT_LOG_ERROR, "this subcommand is not supported yet; want exec, "
-                           "check or explain (srt -- NAME runs a program)");
+    srt_log(SRT_LOG_ERROR,
+            "%s: this subcommand is not supported yet; want exec, check or "
+            "explain (srt -- %s runs a program)",
+            argv[-1], argv[-1]);
     return FAILED;
 }
 
@@ -80,6 +82,8 @@ static void suggest_command(char **argv)
 
     if (is_program(argv[0]))
         return;
+    if (strchr(argv[0], ' ') != NULL)
+        srt_log(SRT_LOG_ERROR, "did you mean a shell line: srt -c '...'");
     for (size_t i = 0; i < SRT_ARRAY_LEN(commands); i++) {
         size_t d = policy_entry_distance(argv[0], commands[i].name);
 

@@ -3,11 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/macros.h"
 #include "base/utf8.h"
 #include "policy/schema.h"
 
-enum { NETWORK = 1, FILESYSTEM = 2 };
+enum { NETWORK = 1, FILESYSTEM = 2, ADDED_MAX = 4096 };
 
 static const char *const names[POLICY_LISTS] = {
     [POLICY_LIST_ALLOWED_DOMAINS] = "network/allowedDomains",
@@ -32,6 +33,7 @@ const char *policy_change_list_name(enum policy_list list)
 void policy_change_log_release(struct policy_change_log *log)
 {
     free(log->removed);
+    free(log->added);
     *log = (struct policy_change_log){0};
 }
 
@@ -188,6 +190,25 @@ static void set_git_config(const struct policy_change *c,
     log->objects |= FILESYSTEM;
 }
 
+/* Was it appended already?  Past ADDED_MAX it is not known, and done again. */
+static bool is_added(const struct policy_change *c,
+                     struct policy_change_log *log)
+{
+    const unsigned char kind[] = {(unsigned char)c->list, c->literal};
+    const uint64_t hash = srt_hash64(srt_hash64(0, kind, sizeof(kind)),
+                                     c->entry, strlen(c->entry));
+
+    for (size_t i = 0; i < log->nadded; i++)
+        if (log->added[i] == hash)
+            return true;
+    if (log->nadded == ADDED_MAX)
+        return false;
+    log->added = srt_xreallocarray(log->added, log->nadded + 1,
+                                   sizeof(log->added[0]));
+    log->added[log->nadded++] = hash;
+    return false;
+}
+
 /* At the highest member that is not there yet. */
 static void append_entry(const struct policy_change *c,
                          struct policy_change_log *log, struct srt_buf *out)
@@ -246,7 +267,7 @@ void policy_change_print(const struct policy_change *c,
         remove_entry(c, log, &sorted[i], &steps);
     if (c->git_config)
         set_git_config(c, log, &steps);
-    if (c->entry[0] != '\0')
+    if (c->entry[0] != '\0' && !is_added(c, log))
         append_entry(c, log, &steps);
     if (steps.len > 0)
         srt_buf_addf(out, "[%s]", srt_buf_str(&steps));

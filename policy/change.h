@@ -43,6 +43,8 @@ struct policy_change_log {
     unsigned objects;                    /* made, a bit each (change.c) */
     struct policy_change_entry *removed; /* owned */
     size_t nremoved;
+    uint64_t *added; /* owned; hashes of what was appended */
+    size_t nadded;
 };
 
 void policy_change_log_release(struct policy_change_log *log);

@@ -428,7 +428,8 @@ static bool scan_value(struct scanner *s)
     else if (c == '/')
         ok = fail(s, "a comment or stray '/'; JSON has no comments");
     else
-        ok = fail(s, "not JSON; expected a value");
+        ok = fail(s, c == 0xef ? "a byte order mark; JSON begins without"
+                                : "not JSON; expected a value");
     s->depth--;
     return ok;
 }

@@ -50,16 +50,15 @@ enum srt_rc policy_settings_parse(const char *name, const char *bytes,
         srt_buf_addf(diags, "%s:1:1: /: not JSON; expected an object\n", name);
         job.failed = true;
     } else {
+        s->path = srt_arena_strdup(&s->arena, name);
         policy_schema_read(&job, root);
+        s->was_read = true;
     }
     cJSON_Delete(root);
     policy_scan_release(&scan);
-    if (job.failed) {
-        policy_settings_release(s);
+    if (job.failed)
         return SRT_E_CONFIG;
-    }
     srt_sha256_hex(bytes, len, s->sha256);
-    s->path = srt_arena_strdup(&s->arena, name);
     return SRT_OK;
 }
 

@@ -113,6 +113,7 @@ struct policy_settings {
     struct policy_texts no_meaning; /* accepted keys without effect here */
     /* What the file has, also where it says nothing. */
     bool has_members, has_network, has_filesystem;
+    bool was_read; /* it is JSON; what it says may be wrong all the same */
     unsigned has_lists; /* a bit each */
 };
 
@@ -123,9 +124,10 @@ void policy_settings_release(struct policy_settings *s);
 /*
  * Read and validate one file.  `name` is shown in diagnostics.
  *
- * On failure *s is as policy_settings_init() leaves it, `diags` holds every
- * problem of the file, one line each ("FILE:LINE:COL: /pointer: what; what was
- * expected\n"), and SRT_E_CONFIG is returned.  Nothing is printed.
+ * On failure `diags` holds every problem of the file, one line each
+ * ("FILE:LINE:COL: /pointer: what; what was expected\n"), and SRT_E_CONFIG is
+ * returned.  *s has what was right in it: with was_read it may be compiled, to
+ * find what else is wrong.  Release it in any case.  Nothing is printed.
  */
 enum srt_rc policy_settings_load(const char *name, struct policy_settings *s,
                                  struct srt_buf *diags) SRT_MUST_CHECK;

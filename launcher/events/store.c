@@ -396,7 +396,7 @@ static void add_refusals(struct events_store *s, uint64_t sum,
         srt_buf_addf(&s->text,
                      "srt: denied %llu operations: ", (unsigned long long)sum);
         add_rules(s);
-        srt_buf_addf(&s->text, "; last: %s", last->text);
+        srt_buf_addf(&s->text, " (-v shows each); last: %s", last->text);
     }
 }
 

@@ -254,6 +254,10 @@ def test_notes_are_about_the_deciding_entry(srt, tmp_path):
     (["chek", "p.json"], 127, ["cannot run 'chek'", "did you mean: srt check p.json"]),
     (["exce", "ls"], 127, ["did you mean: srt exec ls"]),
     (["no-such-program"], 127, ["cannot run 'no-such-program'"]),
+    (["echo a | cat"], 127, ["cannot run 'echo a | cat'", "did you mean a shell line: srt -c '...'"]),
+    (["doctor"], 125, ["doctor: this subcommand is not supported yet"]),
+    (["check", "all.json"], 1, ["/network/allowedAddresses/0", "/filesystem/allowWrite/0: \"/nope\" does not exist", "/filesystem/denyRead/0"]),
+    (["check", "bom.json"], 1, ["1:1: /: a byte order mark"]),
     (["check", "--efective", "p.json"], 125, ["unknown option '--efective'"]),
     (["check", "p.json", "q.json"], 125, ["'p.json' and 'q.json': want one FILE"]),
     (["check", "p.json", "-p", "q.json"], 125, ["--policy 'q.json' and 'p.json'"]),
@@ -270,11 +274,14 @@ def test_notes_are_about_the_deciding_entry(srt, tmp_path):
     (["exec", "-dz", "true"], 125, ["unknown option '-dz'"])])
 def test_command_line_errors(tmp_path, argv, status, words):
     (tmp_path / "p.json").write_text("{}")
+    (tmp_path / "bom.json").write_bytes(b"\xef\xbb\xbf{}")
+    (tmp_path / "all.json").write_text('{"filesystem":{"allowWrite":["/nope"],"denyRead":["/"]},"network":{"allowedAddresses":["x"]}}')
     (tmp_path / "comma.json").write_text('{"network":{"allowedDomains":["a.test",]}}\n')
     code, out, err = run_quietly(argv, cwd=tmp_path, env={"HOME": str(tmp_path)})
     assert code == status and out == "" and all(w in err for w in words), err
     assert ("did you mean: srt" in err) == any("did you mean: srt" in w for w in words), err
-    assert len(err.splitlines()) == (2 if "mean: srt" in err else 1), err
+    lines = 3 if argv[-1] == "all.json" else 2 if "mean: srt" in err or "mean a shell" in err else 1
+    assert len(err.splitlines()) == lines, err
 
 
 def test_who_named_the_policy(tmp_path):

@@ -39,9 +39,13 @@ func blocking(target string) error {
 	var to syscall.Sockaddr
 	if v4 := a.IP.To4(); v4 != nil {
 		family = syscall.AF_INET
-		to = &syscall.SockaddrInet4{Port: a.Port, Addr: [4]byte(v4)}
+		at := &syscall.SockaddrInet4{Port: a.Port}
+		copy(at.Addr[:], v4) // Go 1.19 converts no slices
+		to = at
 	} else {
-		to = &syscall.SockaddrInet6{Port: a.Port, Addr: [16]byte(a.IP.To16())}
+		at := &syscall.SockaddrInet6{Port: a.Port}
+		copy(at.Addr[:], a.IP.To16())
+		to = at
 	}
 	s, err := syscall.Socket(family, syscall.SOCK_STREAM, 0)
 	if err != nil {

@@ -33,6 +33,16 @@ def test_not_executable(srt, argv, code):
     assert r.err.count("\n") == 1 and r.err.startswith("srt: "), r
 
 
+def test_umask(srt, project):
+    """The command has srt's own: what it makes has the modes that it would have outside."""
+    r = srt.sh("umask 0027; exec sh -c umask", {})
+    assert r.out == "0027\n", r
+    done = subprocess.run(["sh", "-c", 'umask 0027; exec "$@"', "sh", *map(os.fsdecode, srt.command(
+        ["sh", "-c", "umask; touch new"], {"filesystem": {"allowWrite": [str(project)]}}))], cwd=project, check=False,
+        capture_output=True, text=True, env=srt.environment(None))
+    assert done.stdout == "0027\n" and (project / "new").stat().st_mode & 0o777 == 0o640, done
+
+
 @pytest.mark.parametrize("argv, out", [
     (["ls", "-d", "/tmp"], "/tmp\n"), (["sh", "-c", "echo hi"], "hi\n"),
     (["printf", "%s", "--policy"], "--policy")])

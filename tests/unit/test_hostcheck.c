@@ -134,24 +134,119 @@ static void test_changes_as_this_user(void **state)
     remove_place();
 }
 
-static void test_changes_as_somebody(void **state)
+/* In a sticky directory of another, and of a file that is another's: run as
+ * somebody.  How many answers are wrong. */
+static int run_others(void)
+{
+    static struct channel_msg m;
+    static const struct {
+        enum channel_check check;
+        const char *dir, *name, *second; /* second: in `place` */
+        int err;
+    } rows[] = {
+        {CHANNEL_CHECK_REMOVE, "sticky", "theirs", NULL, EPERM},
+        {CHANNEL_CHECK_REMOVE, "sticky", "own", NULL, 0},
+        {CHANNEL_CHECK_REMOVE, "open", "theirs", NULL, 0},
+        {CHANNEL_CHECK_RENAME, "sticky", "theirs", "new", EPERM},
+        {CHANNEL_CHECK_RENAME, "sticky", "own", "new", 0},
+        {CHANNEL_CHECK_RENAME, "open", "dir", "new", EACCES},
+        {CHANNEL_CHECK_LINK, "open", "theirs", "new", EPERM},
+        {CHANNEL_CHECK_LINK, "sticky", "own", "new", 0},
+    };
+    int wrong = 0;
+
+    for (size_t i = 0; i < SRT_ARRAY_LEN(rows); i++) {
+        char dir[64];
+        int err = 0;
+
+        (void)snprintf(dir, sizeof(dir), "%s/%s", place, rows[i].dir);
+        fill(&m, rows[i].check, dir, rows[i].name);
+        if (rows[i].second != NULL) {
+            (void)channel_msg_add(&m, place);
+            (void)channel_msg_add(&m, rows[i].second);
+        }
+        (void)hostcheck_write(&m, &err);
+        if (err != rows[i].err) {
+            print_error("row %zu: %d, want %d\n", i, err, rows[i].err);
+            wrong++;
+        }
+    }
+    return wrong;
+}
+
+/* What is made in `place`; `own` is somebody's, the rest root's. */
+static const struct {
+    const char *name;
+    mode_t mode;
+    bool dir, own;
+} others[] = {
+    {"sticky", 01777, true, false},       {"open", 0777, true, false},
+    {"open/dir", 0755, true, false},      {"sticky/theirs", 0644, false, false},
+    {"sticky/own", 0644, false, true},    {"open/theirs", 0644, false, false},
+};
+
+static void make_others(void)
+{
+    char path[64];
+
+    assert_non_null(mkdtemp(place));
+    assert_int_equal(chmod(place, 0777), 0);
+    for (size_t i = 0; i < SRT_ARRAY_LEN(others); i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s", place, others[i].name);
+        if (others[i].dir)
+            assert_int_equal(mkdir(path, 0700), 0);
+        else
+            assert_int_equal(close(open(path, O_CREAT | O_WRONLY, 0600)), 0);
+        assert_int_equal(chmod(path, others[i].mode), 0);
+        if (others[i].own)
+            assert_int_equal(chown(path, SOMEBODY, SOMEBODY), 0);
+    }
+}
+
+static void remove_others(void)
+{
+    char path[64];
+
+    for (size_t i = SRT_ARRAY_LEN(others); i-- > 0;) {
+        (void)snprintf(path, sizeof(path), "%s/%s", place, others[i].name);
+        (void)remove(path);
+    }
+    (void)rmdir(place);
+    memcpy(place + strlen(place) - 6, "XXXXXX", 6);
+}
+
+/* The exit status of fn() as somebody, 0 when nothing is wrong. */
+static int as_somebody(int (*fn)(void))
 {
     int status = -1;
-    pid_t child;
+    pid_t child = fork();
 
-    (void)state;
-    if (geteuid() != 0)
-        return; /* the other test was it */
-    make_place(SOMEBODY);
-    child = fork();
     if (child == 0)
         _exit(setgroups(0, NULL) == 0 &&
                       setresgid(SOMEBODY, SOMEBODY, SOMEBODY) == 0 &&
                       setresuid(SOMEBODY, SOMEBODY, SOMEBODY) == 0
-                  ? run_changes()
+                  ? fn()
                   : 125);
-    assert_true(child > 0 && waitpid(child, &status, 0) == child);
-    assert_int_equal(status, 0);
+    return child > 0 && waitpid(child, &status, 0) == child ? status : -1;
+}
+
+static void test_what_is_anothers(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        return; /* who is not root cannot make it */
+    make_others();
+    assert_int_equal(as_somebody(run_others), 0);
+    remove_others();
+}
+
+static void test_changes_as_somebody(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        return; /* the other test was it */
+    make_place(SOMEBODY);
+    assert_int_equal(as_somebody(run_changes), 0);
     remove_place();
 }
 
@@ -207,6 +302,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_changes_as_this_user),
         cmocka_unit_test(test_changes_as_somebody),
+        cmocka_unit_test(test_what_is_anothers),
         cmocka_unit_test(test_own_places),
     };
 

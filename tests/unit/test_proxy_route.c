@@ -110,6 +110,33 @@ static void test_host_failure_is_silent(void **state)
     assert_int_equal(bench_take_events(&b, &e), 0);
 }
 
+/* A caller that is connected already (a non-blocking one) hears of a failed dial
+ * by a reset, not by an orderly end. */
+static void test_failed_dial_resets(void **state)
+{
+    const struct policy_addr a = {.family = 4, .bytes = {127, 0, 0, 1}};
+    uint16_t port;
+    int listener = bench_socket(SOCK_STREAM, &port);
+    int caller;
+    int accepted;
+    char byte;
+    struct srt_err err;
+
+    (void)state;
+    assert_int_equal(listen(listener, 1), 0);
+    caller = bench_dial(port);
+    accepted = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    assert_true(accepted >= 0);
+    proxy_route_connect(b.proxy, 6, 77, a, b.closed_port, false);
+    proxy_route_tunnel(b.proxy, 6, accepted);
+    for (int i = 0; i < BENCH_WAIT_MS / 20 && b.proxy->connections > 0; i++)
+        assert_int_equal(proxy_loop_step(b.loop, 20, &err), SRT_OK);
+    assert_int_equal(recv(caller, &byte, 1, 0), -1);
+    assert_int_equal(errno, ECONNRESET);
+    (void)close(caller);
+    (void)close(listener);
+}
+
 static void test_lack_of_our_own_is_told(void **state)
 {
     struct bench_event e = {.err = 0};
@@ -149,6 +176,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_failed_inside_is_told, begin, end),
         cmocka_unit_test_setup_teardown(test_host_failure_is_silent, begin,
                                         end),
+        cmocka_unit_test_setup_teardown(test_failed_dial_resets, begin, end),
         cmocka_unit_test_setup_teardown(test_lack_of_our_own_is_told, begin,
                                         end),
         cmocka_unit_test_setup_teardown(test_refused_is_no_warning, begin, end),

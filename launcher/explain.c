@@ -168,6 +168,24 @@ static bool names_the_file(const struct question *q)
     return false;
 }
 
+/* What does not exist cannot be allowed yet: reading reveals nothing, and a name
+ * is made in a directory that is there. */
+static bool is_too_early(const struct question *q)
+{
+    const struct policy_host *h = &q->loaded.host;
+    enum policy_kind kind = POLICY_KIND_DIR;
+    char parent[SRT_PATH_MAX];
+    char real[SRT_PATH_MAX];
+
+    if (q->row->ask != ask_path || q->kind != POLICY_KIND_ABSENT)
+        return false;
+    if (q->row->suggest != POLICY_SUBJECT_WRITE)
+        return true;
+    return srt_path_split(q->target, parent, sizeof(parent)) != NULL &&
+           h->real(h->ctx, parent, real, sizeof(real), &kind) &&
+           kind == POLICY_KIND_ABSENT;
+}
+
 /* What the deciding entry does not cover. */
 static void print_notes(const struct question *q,
                         const struct policy_text *entry)
@@ -187,6 +205,12 @@ static void print_notes(const struct question *q,
         s->protect == POLICY_PROTECT_DEFAULT)
         (void)puts("  note:    of the protected names, those that exist at "
                    "the start of a run are kept");
+    if (denied && is_too_early(q))
+        (void)puts(reads ? "  note:    it does not exist: what the host makes "
+                           "there during a run can be read, and an allowRead "
+                           "entry counts once it is there"
+                         : "  note:    its directory does not exist: make that "
+                           "first, then allow it");
     if (q->loopback)
         (void)puts("  note:    inside, loopback is the sandbox's own: its own "
                    "servers are always reached; this is about the host's, "
@@ -223,7 +247,7 @@ static void print_answer(const struct question *q)
     if (entry != NULL)
         print_field("entry:", entry->text);
     print_field("reason:", q->answer.reason);
-    if (!q->blocked)
+    if (!q->blocked && !is_too_early(q))
         policy_suggest(
             &(struct policy_refused){.image = q->loaded.policy.image,
                                      .settings = q->loaded.policy.settings,

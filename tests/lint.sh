@@ -58,6 +58,7 @@ check layers tests/check_includes.sh .
 check symbols tests/check_symbols.sh "$build"
 check hardening tests/check_hardening.sh "$build"
 check size tests/check_size.sh .
+check rules tests/check_rules.sh .
 check shell shell
 check cppcheck analyse
 check systems tests/check_systems.sh "$build"

@@ -20,13 +20,13 @@
 
 enum channel_type {
     /* supervisor -> launcher, while starting */
-    CHANNEL_FAILED = 1, /* why; the supervisor ends */
+    CHANNEL_FAILED = 1, /* why; error: srt's exit status; the supervisor ends */
     CHANNEL_SOCKETS,    /* fds, in the order of enum channel_socket */
     CHANNEL_MASK,       /* fds[0]: /dev/fuse of the mounted mask superblock */
-    CHANNEL_READY,      /* all set; "go" was given to srt-init */
+    CHANNEL_READY,      /* all set, srt-init goes; tid: of the sandbox's pid 1 */
     /* supervisor -> launcher, serving */
     CHANNEL_REFUSED, /* a refused call; answered by CHANNEL_ANSWER */
-    CHANNEL_CONNECT, /* a TCP connect to judge (and dial if blocking) */
+    CHANNEL_CONNECT, /* a TCP connect to judge and dial */
     CHANNEL_CANCEL,  /* forget slot: the caller gave up or died; or, with an
                         error, it could not be connected inside */
     CHANNEL_TUNNEL,  /* fds[0]: the accepted end; slot as in CONNECT */
@@ -34,7 +34,7 @@ enum channel_type {
     /* launcher -> supervisor */
     CHANNEL_MASK_SERVED, /* the mask thread answers requests from now on */
     CHANNEL_ANSWER,      /* error: the errno for the refused call */
-    CHANNEL_VERDICT,     /* error: 0 admitted (non-blocking: go on), or errno */
+    CHANNEL_VERDICT,     /* error: 0 admitted (non-blocking only), or errno */
     CHANNEL_DIALED,      /* error: 0 upstream is connected, or errno */
 };
 
@@ -86,8 +86,8 @@ struct channel_msg {
     uint32_t type; /* enum channel_type */
     uint32_t slot;
     uint64_t generation;
-    int32_t tid;           /* host thread id of the caller; 0: none */
-    int32_t error;         /* errno, or 0 */
+    int32_t tid;           /* host thread id of the caller; 0: none; or as above */
+    int32_t error;         /* errno, or 0; or as above */
     int32_t nr;            /* system call number */
     int32_t op;            /* enum events_op */
     int32_t check;         /* enum channel_check */

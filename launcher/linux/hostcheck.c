@@ -9,17 +9,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/path.h"
+#include "launcher/linux/hostcheck_parts.h"
 #include "launcher/linux/mount_id.h"
 
 #ifndef RENAME_NOREPLACE
@@ -27,24 +25,16 @@
 # define RENAME_EXCHANGE  2
 #endif
 
-/* One name on the host. */
-struct name {
-    int dir; /* owned, O_PATH */
-    const char *text;
-    bool exists;
-    int why_not; /* errno of looking it up, when it does not exist */
-    struct stat st, dir_st;
-};
-
 #define AUTO_NAME __attribute__((cleanup(release_name)))
 
-static void release_name(struct name *n)
+static void release_name(struct hostcheck_name *n)
 {
     srt_fd_close(&n->dir);
 }
 
 /* 0, or the errno of reaching the parent directory. */
-static int open_name(const char *dir, const char *text, struct name *ret)
+static int open_name(const char *dir, const char *text,
+                     struct hostcheck_name *ret)
 {
     ret->dir = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
     ret->text = text[0] != '\0' ? text : "."; /* "/" itself */
@@ -56,48 +46,30 @@ static int open_name(const char *dir, const char *text, struct name *ret)
     return 0;
 }
 
-/* faccessat(2) with effective ids; 0 or an errno. */
-static int may(int dir, const char *name, int mode)
+int hostcheck_may(int dir, const char *name, int mode)
 {
     return faccessat(dir, name, mode, AT_EACCESS) == 0 ? 0 : errno;
 }
 
-/* Has srt this capability outside (capabilities(7))? */
-static bool is_capable(unsigned cap)
+static int may_change_dir(const struct hostcheck_name *n)
 {
-    struct __user_cap_header_struct h = {
-        .version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct d[2] = {0};
-
-    return syscall(SYS_capget, &h, d) == 0 &&
-           (d[cap / 32].effective & 1u << cap % 32) != 0;
-}
-
-/* inode_owner_or_capable() of the kernel. */
-static bool is_owner(const struct name *n)
-{
-    return n->st.st_uid == geteuid() || is_capable(CAP_FOWNER);
-}
-
-static int may_change_dir(const struct name *n)
-{
-    return may(n->dir, ".", W_OK | X_OK);
+    return hostcheck_may(n->dir, ".", W_OK | X_OK);
 }
 
 /* Sticky directories: only the owner of the file or of the directory. */
-static int may_delete(const struct name *n)
+static int may_delete(const struct hostcheck_name *n)
 {
     int err = may_change_dir(n);
 
     if (err != 0)
         return err;
     if ((n->dir_st.st_mode & S_ISVTX) != 0 && n->dir_st.st_uid != geteuid() &&
-        !is_owner(n))
+        !hostcheck_is_owner(n))
         return EPERM;
     return 0;
 }
 
-static bool is_read_only(int dir)
+bool hostcheck_is_read_only(int dir)
 {
     struct statvfs v;
 
@@ -132,7 +104,7 @@ static bool has_open(int proc, const char *pid, const struct stat *st)
 }
 
 /* Nobody that we can see has the FIFO open. */
-static bool lacks_reader(const struct name *n)
+static bool lacks_reader(const struct hostcheck_name *n)
 {
     DIR *d = opendir("/proc");
     const struct dirent *e;
@@ -146,7 +118,7 @@ static bool lacks_reader(const struct name *n)
     return !found;
 }
 
-static int check_open_existing(const struct name *n, int flags)
+static int check_open_existing(const struct hostcheck_name *n, int flags)
 {
     int mode = 0;
     int access_mode = flags & O_ACCMODE;
@@ -165,7 +137,7 @@ static int check_open_existing(const struct name *n, int flags)
         mode |= R_OK;
     if (access_mode != O_RDONLY || (flags & O_TRUNC) != 0)
         mode |= W_OK;
-    err = may(n->dir, n->text, mode);
+    err = hostcheck_may(n->dir, n->text, mode);
     if (err == EROFS || err == EACCES || err == ETXTBSY)
         return err;
     if (err == 0 && S_ISFIFO(n->st.st_mode) && access_mode == O_WRONLY &&
@@ -176,7 +148,7 @@ static int check_open_existing(const struct name *n, int flags)
     return err;
 }
 
-static int check_open(const struct name *n, int flags)
+static int check_open(const struct hostcheck_name *n, int flags)
 {
     int err;
 
@@ -185,7 +157,7 @@ static int check_open(const struct name *n, int flags)
             return n->why_not;
         if (!S_ISDIR(n->st.st_mode))
             return ENOTDIR;
-        return may(n->dir, n->text, W_OK | X_OK);
+        return hostcheck_may(n->dir, n->text, W_OK | X_OK);
     }
     if (n->exists)
         return check_open_existing(n, flags);
@@ -194,30 +166,31 @@ static int check_open(const struct name *n, int flags)
     if ((flags & O_DIRECTORY) != 0)
         return EINVAL;
     err = may_change_dir(n);
-    return err == 0 && is_read_only(n->dir) ? EROFS : err;
+    return err == 0 && hostcheck_is_read_only(n->dir) ? EROFS : err;
 }
 
-static int check_truncate(const struct name *n)
+static int check_truncate(const struct hostcheck_name *n)
 {
     if (!n->exists)
         return n->why_not;
     if (S_ISDIR(n->st.st_mode))
         return EISDIR;
-    return S_ISREG(n->st.st_mode) ? may(n->dir, n->text, W_OK) : EINVAL;
+    return S_ISREG(n->st.st_mode) ? hostcheck_may(n->dir, n->text, W_OK)
+                                  : EINVAL;
 }
 
-static int check_create(const struct name *n)
+static int check_create(const struct hostcheck_name *n)
 {
     if (n->exists)
         return EEXIST;
     if (n->why_not != ENOENT)
         return n->why_not;
-    if (is_read_only(n->dir))
+    if (hostcheck_is_read_only(n->dir))
         return EROFS;
     return may_change_dir(n);
 }
 
-static bool is_empty(const struct name *n)
+static bool is_empty(const struct hostcheck_name *n)
 {
     int fd = openat(n->dir, n->text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
@@ -232,12 +205,12 @@ static bool is_empty(const struct name *n)
     return empty;
 }
 
-static bool is_root(const struct name *n)
+static bool is_root(const struct hostcheck_name *n)
 {
-    return strcmp(n->text, ".") == 0;
+    return n->text != NULL && strcmp(n->text, ".") == 0;
 }
 
-static int check_remove(const struct name *n, int flags)
+static int check_remove(const struct hostcheck_name *n, int flags)
 {
     bool directory = (flags & AT_REMOVEDIR) != 0;
     int err;
@@ -246,7 +219,7 @@ static int check_remove(const struct name *n, int flags)
         return directory ? EBUSY : EISDIR;
     if (!n->exists)
         return n->why_not;
-    if (is_read_only(n->dir))
+    if (hostcheck_is_read_only(n->dir))
         return EROFS;
     err = may_delete(n);
     if (err != 0)
@@ -259,13 +232,14 @@ static int check_remove(const struct name *n, int flags)
 }
 
 /* Reaching a name's directory comes before looking at any name in it. */
-static bool is_shut(const struct name *n)
+static bool is_shut(const struct hostcheck_name *n)
 {
     return !n->exists && n->why_not == EACCES;
 }
 
 /* What a second name fails for, whatever comes to it. */
-static int check_second(const struct channel_msg *m, const struct name *to)
+static int check_second(const struct channel_msg *m,
+                        const struct hostcheck_name *to)
 {
     const bool renames = m->check == CHANNEL_CHECK_RENAME;
 
@@ -277,8 +251,9 @@ static int check_second(const struct channel_msg *m, const struct name *to)
     return 0;
 }
 
-static int check_rename(const struct channel_msg *m, const struct name *from,
-                        const struct name *to)
+static int check_rename(const struct channel_msg *m,
+                        const struct hostcheck_name *from,
+                        const struct hostcheck_name *to)
 {
     bool exchange = (m->flags & RENAME_EXCHANGE) != 0;
     int err;
@@ -292,7 +267,7 @@ static int check_rename(const struct channel_msg *m, const struct name *from,
     err = check_second(m, to);
     if (err != 0)
         return err;
-    if (is_read_only(from->dir))
+    if (hostcheck_is_read_only(from->dir))
         return EROFS;
     if (mount_id(from->dir, "") != mount_id(to->dir, "") ||
         from->st.st_dev != to->dir_st.st_dev)
@@ -302,7 +277,7 @@ static int check_rename(const struct channel_msg *m, const struct name *from,
     if (err == 0 && S_ISDIR(from->st.st_mode) &&
         (from->dir_st.st_ino != to->dir_st.st_ino ||
          from->dir_st.st_dev != to->dir_st.st_dev))
-        err = may(from->dir, from->text, W_OK);
+        err = hostcheck_may(from->dir, from->text, W_OK);
     if (err != 0)
         return err;
     if (!to->exists)
@@ -317,8 +292,9 @@ static int check_rename(const struct channel_msg *m, const struct name *from,
     return S_ISDIR(to->st.st_mode) && !is_empty(to) ? ENOTEMPTY : 0;
 }
 
-static int check_link(const struct channel_msg *m, const struct name *from,
-                      const struct name *to)
+static int check_link(const struct channel_msg *m,
+                      const struct hostcheck_name *from,
+                      const struct hostcheck_name *to)
 {
     int err;
 
@@ -336,123 +312,12 @@ static int check_link(const struct channel_msg *m, const struct name *from,
     if (S_ISDIR(from->st.st_mode))
         return EPERM;
     /* fs.protected_hardlinks: only what one owns, or may write. */
-    if (!is_owner(from) && (!S_ISREG(from->st.st_mode) ||
-                            (from->st.st_mode & (S_ISUID | S_ISGID)) != 0 ||
-                            may(from->dir, from->text, R_OK | W_OK) != 0))
+    if (!hostcheck_is_owner(from) &&
+        (!S_ISREG(from->st.st_mode) ||
+         (from->st.st_mode & (S_ISUID | S_ISGID)) != 0 ||
+         hostcheck_may(from->dir, from->text, R_OK | W_OK) != 0))
         return EPERM;
     return 0;
-}
-
-/* What every change of what a file is needs. */
-static int check_change(const struct name *n)
-{
-    SRT_AUTO_FD int fd = -1;
-
-    if (!n->exists)
-        return n->why_not;
-    /* It may be a mount of its own. */
-    fd = openat(n->dir, n->text, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return errno;
-    return is_read_only(fd) ? EROFS : 0;
-}
-
-static int check_mode(const struct name *n)
-{
-    int err = check_change(n);
-
-    return err != 0 || is_owner(n) ? err : EPERM;
-}
-
-static bool in_group(gid_t gid)
-{
-    int n = getgroups(0, NULL);
-    gid_t *groups = n > 0 ? calloc((size_t)n, sizeof(*groups)) : NULL;
-    bool found = gid == getegid();
-
-    n = groups != NULL ? getgroups(n, groups) : 0;
-    for (int i = 0; i < n; i++)
-        found |= groups[i] == gid;
-    free(groups);
-    return found;
-}
-
-/* chown_ok() and chgrp_ok() of fs/attr.c. */
-static int check_owner(const struct name *n, uid_t uid, gid_t gid)
-{
-    const bool own = n->st.st_uid == geteuid();
-    const bool uid_ok = uid == (uid_t)-1 || (own && uid == n->st.st_uid);
-    const bool gid_ok = gid == (gid_t)-1 ||
-                        (own && (gid == n->st.st_gid || in_group(gid)));
-    int err = check_change(n);
-
-    if (err != 0 || (uid_ok && gid_ok) || is_capable(CAP_CHOWN))
-        return err;
-    return EPERM;
-}
-
-/* To now: also who may write. */
-static int check_times(const struct name *n, bool to_given)
-{
-    int err = check_change(n);
-
-    if (err != 0 || is_owner(n))
-        return err;
-    return to_given ? EPERM : may(n->dir, n->text, W_OK);
-}
-
-static int check_flags(const struct name *n, int privileged)
-{
-    int err = check_mode(n);
-
-    return err != 0 || privileged == 0 || is_capable(CAP_LINUX_IMMUTABLE)
-               ? err
-               : EPERM;
-}
-
-static bool begins(const char *s, const char *with)
-{
-    return strncmp(s, with, strlen(with)) == 0;
-}
-
-/* xattr(7): user attributes only of files and directories, and only by who may
- * write; those of the system by the owner, of the kernel by root. */
-static int may_change_xattr(const struct name *n, const char *attribute)
-{
-    if (begins(attribute, "user.")) {
-        if (!S_ISREG(n->st.st_mode) && !S_ISDIR(n->st.st_mode))
-            return EPERM;
-        if (S_ISDIR(n->st.st_mode) && (n->st.st_mode & S_ISVTX) != 0 &&
-            !is_owner(n))
-            return EPERM;
-        return may(n->dir, n->text, W_OK);
-    }
-    if (begins(attribute, "trusted.") ||
-        (begins(attribute, "security.") &&
-         strcmp(attribute, "security.capability") != 0))
-        return is_capable(CAP_SYS_ADMIN) ? 0 : EPERM;
-    if (begins(attribute, "security."))
-        return is_capable(CAP_SETFCAP) ? 0 : EPERM;
-    if (!begins(attribute, "system."))
-        return EOPNOTSUPP;
-    return is_owner(n) ? 0 : EPERM;
-}
-
-static int check_xattr(const struct name *n, const char *attribute, int nr)
-{
-    bool removes = nr == SYS_removexattr || nr == SYS_lremovexattr ||
-                   nr == SYS_fremovexattr;
-    char path[64];
-    SRT_AUTO_FD int fd = -1;
-    int err = check_change(n);
-
-    if (err == 0)
-        err = may_change_xattr(n, attribute);
-    if (err != 0 || !removes)
-        return err;
-    fd = openat(n->dir, n->text, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    return getxattr(path, attribute, NULL, 0) < 0 ? errno : 0;
 }
 
 /* Does the program's path end in a slash?  Then it must be a directory's. */
@@ -483,7 +348,8 @@ static bool moves_into_itself(const struct channel_msg *m)
 
 /* The parent inside and outside must be the same object: private mounts and a
  * host that changed meanwhile make it another.  (0: it is a mask.) */
-static bool is_same(const struct channel_place *inside, const struct name *n)
+static bool is_same(const struct channel_place *inside,
+                    const struct hostcheck_name *n)
 {
     return inside->ino == 0 ||
            (inside->ino == n->dir_st.st_ino && inside->dev == n->dir_st.st_dev);
@@ -499,7 +365,7 @@ static bool means_the_machine(const char *dir)
 
 /* Reach one name: 0, or an errno; *ret_same whether it is the one inside. */
 static int reach(const struct channel_msg *m, size_t dir,
-                 const struct channel_place *inside, struct name *ret,
+                 const struct channel_place *inside, struct hostcheck_name *ret,
                  bool *ret_same)
 {
     int err = open_name(channel_msg_text(m, dir), channel_msg_text(m, dir + 1),
@@ -512,8 +378,8 @@ static int reach(const struct channel_msg *m, size_t dir,
     return err;
 }
 
-static int check(const struct channel_msg *m, const struct name *a,
-                 const struct name *b)
+static int check(const struct channel_msg *m, const struct hostcheck_name *a,
+                 const struct hostcheck_name *b)
 {
     int err;
 
@@ -540,15 +406,16 @@ static int check(const struct channel_msg *m, const struct name *a,
     case CHANNEL_CHECK_LINK:
         return check_link(m, a, b);
     case CHANNEL_CHECK_MODE:
-        return check_mode(a);
+        return hostcheck_change_mode(a);
     case CHANNEL_CHECK_OWNER:
-        return check_owner(a, m->owner, m->group);
+        return hostcheck_change_owner(a, m->owner, m->group);
     case CHANNEL_CHECK_TIMES:
-        return check_times(a, m->flags != 0);
+        return hostcheck_change_times(a, m->flags != 0);
     case CHANNEL_CHECK_FLAGS:
-        return check_flags(a, m->flags);
+        return hostcheck_change_flags(a, m->flags);
     case CHANNEL_CHECK_XATTR:
-        return check_xattr(a, channel_msg_text(m, CHANNEL_NAME2), m->nr);
+        return hostcheck_change_xattr(a, channel_msg_text(m, CHANNEL_NAME2),
+                                      m->nr);
     case CHANNEL_CHECK_NONE:
         break;
     }
@@ -568,8 +435,8 @@ enum hostcheck_answer hostcheck_answer_of(int err, int *ret_errno)
 enum hostcheck_answer hostcheck_write(const struct channel_msg *m,
                                       int *ret_errno)
 {
-    AUTO_NAME struct name a = {.dir = -1};
-    AUTO_NAME struct name b = {.dir = -1};
+    AUTO_NAME struct hostcheck_name a = {.dir = -1};
+    AUTO_NAME struct hostcheck_name b = {.dir = -1};
     const bool two = channel_msg_text(m, CHANNEL_DIR2)[0] != '\0';
     bool same;
     bool same2 = true;
@@ -598,6 +465,6 @@ enum hostcheck_answer hostcheck_read(const char *path, int *ret_errno)
     if (fstatat(AT_FDCWD, path, &st, 0) != 0)
         err = errno;
     else
-        err = may(AT_FDCWD, path, R_OK);
+        err = hostcheck_may(AT_FDCWD, path, R_OK);
     return hostcheck_answer_of(err, ret_errno);
 }

@@ -54,18 +54,20 @@ static void add_weakenings(struct sentences *l, const struct session *s,
     add(l, !set->filesystem_disabled && set->protect != POLICY_PROTECT_NONE,
         "protect: only names that exist at start are protected, as deep as "
         "mandatoryDenySearchDepth below writable roots, and not the hooks and "
-        "configs of submodules and worktrees");
+        "configs of submodules and worktrees; one that the host replaces "
+        "during the run by its name only");
     add(l, denies_absent(s->policy),
         "denyWrite: what does not exist at start is refused by its name only");
     for (size_t i = 0; s->in->weakenings[i] != NULL; i++)
         add(l, true, s->in->weakenings[i]);
     add(l, full && p->plain_masks,
-        "no FUSE: opens for reading are notified one by one");
+        "no FUSE: opens for reading are notified one by one; other refused "
+        "reads (stat, chdir, exec) make no event");
     add(l, s->in->shim_path == NULL,
         "the shim is not installed: events name no caller");
     add(l, !set->filesystem_disabled && set->lists[POLICY_LIST_DENY_READ].n > 0,
-        "denyRead: a file that the host replaces during the run can be read "
-        "from then on");
+        "denyRead: what the host replaces or makes there during the run can be "
+        "read from then on");
     add(l, set->lists[POLICY_LIST_ALLOWED_DOMAINS].n > 0,
         "allowedDomains: names in TLS and HTTP are not compared with the name "
         "that was looked up");

@@ -36,14 +36,16 @@ def timed(argv, **kwargs):
 
 
 def pairs(first, second, rounds):
-    """Run both in turn; median of first/second, minimum by minimum (or, of rates, best by best)."""
+    """Run both in turn; median and quartiles of first/second, minimum by minimum (or, of rates, best by best)."""
     first(), second()
     a, b = [], []
     for _ in range(rounds):
         a.append(first())
         b.append(second())
     ratios = sorted(x / y for x, y in zip(a, b))
-    return statistics.median(ratios), min(a) / min(b), max(a) / max(b), statistics.median(a), statistics.median(b)
+    quarter = len(ratios) // 4
+    spread = (ratios[quarter], ratios[-1 - quarter])
+    return statistics.median(ratios), spread, min(a) / min(b), max(a) / max(b), statistics.median(a), statistics.median(b)
 
 
 class Bench:
@@ -58,9 +60,9 @@ class Bench:
         return [SRT, "exec", "--quiet", "--policy", path, "--"]
 
     def row(self, what, aim, numbers, unit="s"):
-        median, least, best, a, b = numbers
+        median, spread, least, best, a, b = numbers
         scale, name = (1000, "ms") if unit == "s" else (1, unit)
-        self.rows.append(f"| {what} | {aim} | {median:.2f} | {best if 'MB' in unit else least:.2f} | "
+        self.rows.append(f"| {what} | {aim} | {median:.2f} ({spread[0]:.2f} to {spread[1]:.2f}) | {best if 'MB' in unit else least:.2f} | "
                          f"{a * scale:.2f} {name} | {b * scale:.2f} {name} |")
         print(self.rows[-1], flush=True)
 
@@ -112,7 +114,7 @@ class Bench:
                                 for j in range(40)))
         script = "for f in f*.c; do gcc -O1 -c $f -o ${f%.c}.o; done; ar rcs lib.a *.o"
         srt = self.policy(document)
-        bare = BWRAP[:-2] + ["--bind", project, project, "--chdir", project]
+        bare = BWRAP[:-2] + ["--bind", project, project, "--tmpfs", "/dev/shm", "--setenv", "TMPDIR", "/dev/shm", "--chdir", project]
         self.row("compile of 24 files, `denyRead` in force, against bare bwrap", "≤ 1.05", pairs(
             lambda: timed(srt + ["sh", "-c", script], cwd=project),
             lambda: timed(bare + ["sh", "-c", script], cwd=project), 5))
@@ -241,7 +243,7 @@ def main():
     os.environ["HOME"] = directory
     bench = Bench(directory)
     print(f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, Linux {os.uname().release}, "
-          f"uid {os.geteuid()}, load {os.getloadavg()[0]:.1f}\n\n| what | aim | ratio (median) | ratio of the best | srt | baseline |\n|---|---|---|---|---|---|")
+          f"uid {os.geteuid()}, load {os.getloadavg()[0]:.1f}\n\n| what | aim | ratio (median, quartiles) | ratio of the best | srt | baseline |\n|---|---|---|---|---|---|")
     try:
         for name in sys.argv[1:] or ["start", "memory", "compile", "opens", "latency", "connect", "growth"]:
             getattr(bench, name)()

@@ -141,3 +141,15 @@ def test_explain(srt, tmp_path, project, question, allowed, rule):
                           env={**srt.environment(None), "SRT_POLICY": policy})
     assert done.returncode == (0 if allowed else 1) and rule in done.stdout, done
     assert ("allowed" if allowed else "denied") in done.stdout, done
+
+
+@pytest.mark.parametrize("question, word", [("read", "it does not exist"), ("write", "its directory does not exist")])
+def test_explain_suggests_no_change_that_cannot_be(tmp_path, question, word):
+    """Of what is not there a change would be refused (allowWrite) or reveal nothing (allowRead)."""
+    (tmp_path / "p.json").write_text(json.dumps({"filesystem": {"denyRead": [str(tmp_path / "secret")]}}))
+    (tmp_path / "secret").mkdir()
+    for path, absent in ((tmp_path / "secret/none/x", True), (tmp_path / "secret", False)):
+        done = subprocess.run([SRT, "explain", "-p", str(tmp_path / "p.json"), question, str(path)], capture_output=True,
+                              text=True, check=False, env={"HOME": str(tmp_path), "PATH": os.environ["PATH"]})
+        assert done.returncode == 1 and (word in done.stdout) == absent, done
+        assert ("change:" in done.stdout) != absent, done

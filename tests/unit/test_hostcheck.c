@@ -139,6 +139,7 @@ static void test_changes_as_this_user(void **state)
 static int run_others(void)
 {
     static struct channel_msg m;
+
     static const struct {
         enum channel_check check;
         const char *dir, *name, *second; /* second: in `place` */
@@ -153,6 +154,7 @@ static int run_others(void)
         {CHANNEL_CHECK_LINK, "open", "theirs", "new", EPERM},
         {CHANNEL_CHECK_LINK, "sticky", "own", "new", 0},
     };
+
     int wrong = 0;
 
     for (size_t i = 0; i < SRT_ARRAY_LEN(rows); i++) {
@@ -180,9 +182,9 @@ static const struct {
     mode_t mode;
     bool dir, own;
 } others[] = {
-    {"sticky", 01777, true, false},       {"open", 0777, true, false},
-    {"open/dir", 0755, true, false},      {"sticky/theirs", 0644, false, false},
-    {"sticky/own", 0644, false, true},    {"open/theirs", 0644, false, false},
+    {"sticky", 01777, true, false},    {"open", 0777, true, false},
+    {"open/dir", 0755, true, false},   {"sticky/theirs", 0644, false, false},
+    {"sticky/own", 0644, false, true}, {"open/theirs", 0644, false, false},
 };
 
 static void make_others(void)

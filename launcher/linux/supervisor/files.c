@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/fsverity.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +15,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/path.h"
@@ -330,48 +328,6 @@ static int take_name(struct sup *s, const struct seccomp_notif *n,
 
 /* ---- the kinds ---- */
 
-/* A magic link of /proc/TID/fd: the file that a descriptor stands for.  What
- * is open for writing may be opened again; so may what has no place. */
-static bool leads_to_own_stream(const struct subject *a)
-{
-    char path[64 + sizeof(a->at.name)];
-    char text[128] = "";
-    const char *at;
-    SRT_AUTO_FD int fd = -1;
-    struct stat st;
-    struct statfs fs;
-
-    if (fstatfs(a->at.parent, &fs) != 0 || fs.f_type != PROC_SUPER_MAGIC)
-        return false;
-    (void)snprintf(path, sizeof(path), "../fdinfo/%s", a->at.name);
-    if (faccessat(a->at.parent, path, F_OK, 0) != 0)
-        return false;
-    fd = openat(a->at.parent, a->at.name, O_PATH | O_CLOEXEC);
-    if (fd < 0 && srt_fd_is_lack(errno))
-        return false;
-    if (fd < 0 || fstat(fd, &st) != 0 || fstatfs(fd, &fs) != 0)
-        return true; /* the kernel says why */
-    if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) &&
-        !(S_ISFIFO(st.st_mode) && fs.f_type != PIPEFS_MAGIC))
-        return true;
-    srt_fd_close(&fd);
-    fd = openat(a->at.parent, path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
-        return false;
-    at = strstr(text, "flags:\t");
-    return at != NULL && (strtol(at + 7, NULL, 8) & O_ACCMODE) != O_RDONLY;
-}
-
-static bool is_own_stream(const struct subject *a)
-{
-    bool is;
-
-    sup_leave();
-    is = leads_to_own_stream(a);
-    sup_return();
-    return is;
-}
-
 static void call_open(struct sup *s, const struct seccomp_notif *n,
                       const struct files_row *row)
 {
@@ -386,7 +342,7 @@ static void call_open(struct sup *s, const struct seccomp_notif *n,
     if (take_name(s, n, row, false, follow ? SUP_FOLLOW_TO_MAGIC : SUP_NOFOLLOW,
                   &a) != 0)
         return;
-    if ((a.at.magic || !follow) && is_own_stream(&a)) {
+    if ((a.at.magic || !follow) && sup_files_is_own_stream(&a.at)) {
         err = ENOENT;
     } else if (a.at.magic) {
         release_subject(&a);

@@ -52,6 +52,10 @@ void sup_files_describe(const struct files_row *row, const __u64 args[6],
 void sup_descriptor_call(struct sup *s, const struct seccomp_notif *n,
                          const struct files_row *row, int fd);
 
+/* files_stream.c: is it the name in /proc of a stream of the caller's that may be
+ * opened so?  Leaves and returns. */
+bool sup_files_is_own_stream(const struct sup_entry *at);
+
 /* files_stop.c: the errno of a mount that stands against an allowed call on
  * `at`, or from there to `to` (NULL: there is none); else 0.  Leaves and
  * returns. */

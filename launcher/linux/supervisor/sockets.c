@@ -311,8 +311,6 @@ void sup_sockets_answer(struct sup *s, struct sup_slot *slot,
 
     if (m->type != CHANNEL_DIALED && m->type != CHANNEL_VERDICT)
         return;
-    if (m->type == CHANNEL_VERDICT && m->error == 0 && !c->nonblocking)
-        return; /* admitted; the dial's end is what it waits for */
     c->has_result = true;
     c->result = m->error;
     settle(s, slot);

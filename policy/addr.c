@@ -472,8 +472,10 @@ static const struct range {
     {{6, {0xfe, 0x80}}, 10, "link-local"},
     {{6, {0xff}}, 8, "multicast"},
     /* Which IPv4 address is meant, only the translator knows. */
-    {{6, {0x00, 0x64, 0xff, 0x9b, 0x00, 0x01}}, 48, "translated"}, /* RFC 8215 */
-    {{6, {0x20, 0x01}}, 32, "Teredo"},                           /* RFC 4380 */
+    {{6, {0x00, 0x64, 0xff, 0x9b, 0x00, 0x01}},
+     48,
+     "translated"},                    /* RFC 8215 */
+    {{6, {0x20, 0x01}}, 32, "Teredo"}, /* RFC 4380 */
 };
 
 const char *policy_addr_class_range(struct policy_addr a, uint8_t *ret_bits)

@@ -429,7 +429,7 @@ static bool scan_value(struct scanner *s)
         ok = fail(s, "a comment or stray '/'; JSON has no comments");
     else
         ok = fail(s, c == 0xef ? "a byte order mark; JSON begins without"
-                                : "not JSON; expected a value");
+                               : "not JSON; expected a value");
     s->depth--;
     return ok;
 }

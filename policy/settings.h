@@ -113,7 +113,7 @@ struct policy_settings {
     struct policy_texts no_meaning; /* accepted keys without effect here */
     /* What the file has, also where it says nothing. */
     bool has_members, has_network, has_filesystem;
-    bool was_read; /* it is JSON; what it says may be wrong all the same */
+    bool was_read;      /* it is JSON; what it says may be wrong all the same */
     unsigned has_lists; /* a bit each */
 };
 

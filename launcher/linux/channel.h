@@ -23,7 +23,7 @@ enum channel_type {
     CHANNEL_FAILED = 1, /* why; error: srt's exit status; the supervisor ends */
     CHANNEL_SOCKETS,    /* fds, in the order of enum channel_socket */
     CHANNEL_MASK,       /* fds[0]: /dev/fuse of the mounted mask superblock */
-    CHANNEL_READY,      /* all set, srt-init goes; tid: of the sandbox's pid 1 */
+    CHANNEL_READY, /* all set, srt-init goes; tid: of the sandbox's pid 1 */
     /* supervisor -> launcher, serving */
     CHANNEL_REFUSED, /* a refused call; answered by CHANNEL_ANSWER */
     CHANNEL_CONNECT, /* a TCP connect to judge and dial */
@@ -86,12 +86,12 @@ struct channel_msg {
     uint32_t type; /* enum channel_type */
     uint32_t slot;
     uint64_t generation;
-    int32_t tid;           /* host thread id of the caller; 0: none; or as above */
-    int32_t error;         /* errno, or 0; or as above */
-    int32_t nr;            /* system call number */
-    int32_t op;            /* enum events_op */
-    int32_t check;         /* enum channel_check */
-    int32_t flags;         /* open, rename or AT_ flags of the call */
+    int32_t tid;   /* host thread id of the caller; 0: none; or as above */
+    int32_t error; /* errno, or 0; or as above */
+    int32_t nr;    /* system call number */
+    int32_t op;    /* enum events_op */
+    int32_t check; /* enum channel_check */
+    int32_t flags; /* open, rename or AT_ flags of the call */
     uint32_t owner, group; /* of chown; UINT32_MAX: stays */
     int32_t nonblocking;
     int32_t second;  /* of two names, it is the second that is refused */

@@ -29,7 +29,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     /* Also what is wrong is compiled, to tell all of it. */
     fake_init(&fake, &host);
-    if (s.was_read && policy_compile(&s, &host, NULL, &policy, &diags) == SRT_OK)
+    if (s.was_read &&
+        policy_compile(&s, &host, NULL, &policy, &diags) == SRT_OK)
         policy_release(&policy);
     srt_buf_release(&diags);
     policy_settings_release(&s);

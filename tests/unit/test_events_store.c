@@ -352,8 +352,8 @@ static void test_allowed_of_too_many_kinds(void **state)
     end(&r, 0);
     /* start, 64 kinds with a repeat each, the others, exit */
     assert_int_equal(r.n, 1 + 64 * 2 + 1 + 1);
-    assert_non_null(strstr(text_of(r.at[r.n - 2], "message"),
-                           "144 more of other kinds"));
+    assert_non_null(
+        strstr(text_of(r.at[r.n - 2], "message"), "144 more of other kinds"));
     release(&r);
 }
 

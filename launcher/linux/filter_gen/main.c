@@ -235,12 +235,11 @@ static struct sock_filter jump(uint32_t value, size_t to, size_t from)
 static size_t prefix(const struct builder *b, struct sock_filter *out)
 {
     enum { HEAD = 7, TYPE_SHIFT = 8, TYPE_MASK = 0xff };
+
     static const uint32_t harmless[] = {(uint32_t)FS_IOC_GETFLAGS,
                                         (uint32_t)FS_IOC32_GETFLAGS,
                                         (uint32_t)FS_IOC_FIEMAP};
-    static const uint32_t requests[] = {TIOCSTI,
-                                        TIOCLINUX,
-                                        TIOCSETD,
+    static const uint32_t requests[] = {TIOCSTI, TIOCLINUX, TIOCSETD,
                                         (uint32_t)FS_IOC_FSSETXATTR,
                                         (uint32_t)FS_IOC_SETVERSION};
     const size_t allow = HEAD + SRT_ARRAY_LEN(harmless) +
@@ -263,9 +262,8 @@ static size_t prefix(const struct builder *b, struct sock_filter *out)
                                             LAST_NUMBER, 0, 1);
     out[k++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
                                             SECCOMP_RET_ERRNO | ENOSYS);
-    out[k++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
-                                            SYS_ioctl, 0,
-                                            (uint8_t)(allow + 2 - 6));
+    out[k++] = (struct sock_filter)BPF_JUMP(
+        BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, (uint8_t)(allow + 2 - 6));
     out[k++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
                                             AT(args[1]));
     for (size_t i = 0; i < SRT_ARRAY_LEN(harmless); i++, k++)

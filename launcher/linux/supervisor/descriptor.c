@@ -210,10 +210,9 @@ static int perform_here(struct sup *s, const struct seccomp_notif *n,
                         const struct sup_entry *at, char *path, size_t size,
                         struct policy_decision *d)
 {
-    SRT_AUTO_FD int fd = openat(at->parent,
-                                at->name[0] != '\0' ? at->name : ".",
-                                O_PATH | O_NOFOLLOW | O_CLOEXEC |
-                                    (at->slash ? O_DIRECTORY : 0));
+    SRT_AUTO_FD int fd = openat(
+        at->parent, at->name[0] != '\0' ? at->name : ".",
+        O_PATH | O_NOFOLLOW | O_CLOEXEC | (at->slash ? O_DIRECTORY : 0));
 
     *d = (struct policy_decision){.verdict = POLICY_ALLOW};
     path[0] = '\0';

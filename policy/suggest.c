@@ -437,6 +437,11 @@ void policy_suggest(const struct policy_refused *r, struct srt_buf *hint,
         return;
     if (r->kind == POLICY_SUBJECT_ENTRY && a.entry != NULL &&
         opens_too_much(r, a.entry)) {
+        if (a.nremovals > 0) {
+            a.entry = a.remark = NULL;
+            policy_suggest_hint(&a, hint);
+            srt_buf_add_str(hint, ", then ");
+        }
         policy_suggest_make_first(r, hint);
         return;
     }

@@ -27,6 +27,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/macros.h"
 #include "launcher/linux/annotation.h"
 #include "launcher/linux/bwrap.h"
 #include "launcher/linux/masks.h"
@@ -46,6 +47,7 @@
 #define DEATH_WAIT_MS 500
 
 struct session_private {
+    struct session *session; /* whose it is */
     struct prepare p;
     struct refusal *refusal;
     struct route *route;
@@ -128,21 +130,18 @@ static void flush_queue(struct session *s)
     }
 }
 
-static struct session *session_of_wake;
-
 static void on_wake(struct proxy_watch *w, unsigned ready)
 {
     uint64_t count;
 
     (void)ready;
     (void)!read(w->fd, &count, sizeof(count));
-    flush_queue(session_of_wake);
+    flush_queue(SRT_CONTAINER_OF(w, struct session_private, wake)->session);
 }
 
 static void on_again(struct proxy_timer *t)
 {
-    (void)t;
-    flush_queue(session_of_wake);
+    flush_queue(SRT_CONTAINER_OF(t, struct session_private, again)->session);
 }
 
 /* ---- from the supervisor ---- */
@@ -276,9 +275,9 @@ static bool receive(struct session *s)
 
 static void on_channel(struct proxy_watch *w, unsigned ready)
 {
-    struct session *s = session_of_wake;
+    struct session *s =
+        SRT_CONTAINER_OF(w, struct session_private, channel)->session;
 
-    (void)w;
     if ((ready & PROXY_LOOP_WRITE) != 0)
         flush_queue(s);
     for (int i = 0; i < 64 && receive(s); i++)
@@ -289,8 +288,9 @@ static void on_channel(struct proxy_watch *w, unsigned ready)
 
 static void on_child(struct proxy_watch *w, unsigned ready)
 {
-    struct session *s = session_of_wake;
-    struct session_private *p = s->priv;
+    struct session_private *p = SRT_CONTAINER_OF(w, struct session_private,
+                                                 child_watch);
+    struct session *s = p->session;
     int status;
 
     (void)ready;
@@ -524,7 +524,7 @@ enum srt_rc session_run(const struct session_input *in, int *ret_status,
     enum srt_rc rc;
 
     *ret_status = 125; /* never 0 when nothing ran */
-    session_of_wake = &s;
+    p.session = &s;
     (void)pthread_mutex_init(&p.lock, NULL);
     if (getrandom(&s.run, sizeof(s.run), 0) != (ssize_t)sizeof(s.run))
         return srt_err_sys(err, errno, "getrandom");

@@ -22,7 +22,7 @@ BEGIN {
         "launcher/linux/channel.h launcher/linux/plan.h " \
         "launcher/linux/crew.h launcher/linux/queue.h " \
         "launcher/linux/filter.h launcher/linux/ports.h " \
-        "launcher/linux/mount_id.h " \
+        "launcher/linux/mount_id.h launcher/linux/file_calls.h " \
         "launcher/linux/init_config.h " \
         "launcher/events/event.h policy base vendor"
     allowed["launcher/linux/init"] = "launcher/linux/init " \

@@ -10,9 +10,9 @@
 
 #include "base/fd.h"
 #include "base/macros.h"
+#include "launcher/linux/file_calls.h"
 #include "launcher/linux/filter.h"
 #include "launcher/linux/masks_parts.h"
-#include "launcher/linux/supervisor/files.h"
 
 /* Calls that read; those that write are in the supervisor's table. */
 struct row {
@@ -105,7 +105,7 @@ static void ask_by_files_row(int proc_dir, pid_t tid,
                              const struct annotation_call *c,
                              struct masks_asked *a)
 {
-    const struct files_row *row = sup_files_row((int)c->nr);
+    const struct file_call *row = file_calls_row((int)c->nr);
     struct stat st;
 
     if (row == NULL)
@@ -113,12 +113,12 @@ static void ask_by_files_row(int proc_dir, pid_t tid,
     refine_target(proc_dir, tid, c, row->dirfd, row->path, a);
     if (row->flags >= 0)
         a->flags = (int)c->args[row->flags];
-    if (row->kind == FILES_OPEN && row->flags >= 0 &&
+    if (row->kind == FILE_CALL_OPEN && row->flags >= 0 &&
         (a->flags & (O_ACCMODE | O_CREAT | O_TRUNC)) == 0)
         return; /* for reading, which is what was assumed */
     a->kind = MASKS_KIND_WRITE;
     a->op = row->op;
-    if (row->kind == FILES_OPEN &&
+    if (row->kind == FILE_CALL_OPEN &&
         (row->flags < 0 || (a->flags & O_CREAT) != 0))
         a->op = lstat(a->target, &st) != 0 ? EVENTS_OP_FILE_CREATE
                                            : EVENTS_OP_FILE_WRITE;
@@ -157,16 +157,16 @@ void masks_asked_read(pid_t tid, const char *path, bool access_request,
 }
 
 /* Does the call mean what a last symlink leads to? */
-static bool follows(const struct files_row *row, const __u64 args[6])
+static bool follows(const struct file_call *row, const __u64 args[6])
 {
-    const int flags = sup_files_flags(row, args);
+    const int flags = file_calls_flags(row, args);
 
     switch (row->kind) {
-    case FILES_FOLLOW:
+    case FILE_CALL_FOLLOW:
         return true;
-    case FILES_AT_FLAGS:
+    case FILE_CALL_AT_FLAGS:
         return (flags & AT_SYMLINK_NOFOLLOW) == 0;
-    case FILES_OPEN:
+    case FILE_CALL_OPEN:
         return (flags & O_NOFOLLOW) == 0 &&
                (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
     default:
@@ -179,7 +179,7 @@ static enum hostcheck_answer host_write(const struct masks_asked *a,
                                         int *ret_errno)
 {
     static _Thread_local struct channel_msg m;
-    const struct files_row *row = sup_files_row(a->nr);
+    const struct file_call *row = file_calls_row(a->nr);
     char real[PATH_MAX];
     const char *path = a->target;
     char parent[SRT_PATH_MAX];
@@ -190,7 +190,7 @@ static enum hostcheck_answer host_write(const struct masks_asked *a,
     if (follows(row, a->args)) {
         path = realpath(a->target, real);
         if (path == NULL && errno == ENOENT &&
-            (sup_files_flags(row, a->args) & O_CREAT) != 0)
+            (file_calls_flags(row, a->args) & O_CREAT) != 0)
             path = a->target;
         if (path == NULL)
             return hostcheck_answer_of(errno, ret_errno);
@@ -199,9 +199,9 @@ static enum hostcheck_answer host_write(const struct masks_asked *a,
     if (name == NULL)
         return HOSTCHECK_UNKNOWN;
     channel_msg_init(&m, CHANNEL_REFUSED, 0, 0);
-    sup_files_describe(row, a->args, &m);
+    file_calls_describe(row, a->args, &m);
     /* Only one of the two names is known here: may it be changed at all? */
-    if (row->kind == FILES_TWO) {
+    if (row->kind == FILE_CALL_TWO) {
         m.check = CHANNEL_CHECK_TIMES;
         m.flags = 0;
     }

@@ -59,7 +59,7 @@ enum masks_kind {
     MASKS_KIND_STAT, /* follows a last symlink */
     MASKS_KIND_LSTAT,
     MASKS_KIND_ACCESS,
-    MASKS_KIND_WRITE, /* as sup_files_row() says */
+    MASKS_KIND_WRITE, /* as file_calls_row() says */
 };
 
 struct masks_asked {

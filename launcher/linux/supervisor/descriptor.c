@@ -124,7 +124,7 @@ static struct policy_decision judge(struct sup *s, int fd, char *path,
 /* To the launcher: refused by d, or allowed by it and failed.  What has no path
  * inside has a name in words. */
 static void tell(struct sup *s, const struct seccomp_notif *n,
-                 const struct files_row *row, const char *path,
+                 const struct file_call *row, const char *path,
                  const struct policy_decision *d, int err)
 {
     static _Thread_local struct channel_msg m;
@@ -134,7 +134,7 @@ static void tell(struct sup *s, const struct seccomp_notif *n,
                            : path;
 
     channel_msg_init(&m, CHANNEL_REFUSED, 0, 0);
-    sup_files_describe(row, n->data.args, &m);
+    file_calls_describe(row, n->data.args, &m);
     if (parent[0] == '\0')
         m.check = CHANNEL_CHECK_NONE;
     else
@@ -150,7 +150,7 @@ static void tell(struct sup *s, const struct seccomp_notif *n,
 /* Of what the policy allows, only that is asked of the host of which the
  * sandbox may be the cause. */
 static void answer(struct sup *s, const struct seccomp_notif *n,
-                   const struct files_row *row, const char *path,
+                   const struct file_call *row, const char *path,
                    const struct policy_decision *d, int err)
 {
     const bool no_such_id = err == SUP_NO_SUCH_ID;
@@ -168,7 +168,7 @@ static void answer(struct sup *s, const struct seccomp_notif *n,
 /* ---- by descriptor ---- */
 
 void sup_descriptor_call(struct sup *s, const struct seccomp_notif *n,
-                         const struct files_row *row, int fd)
+                         const struct file_call *row, int fd)
 {
     SRT_AUTO_FD int mine = fd == AT_FDCWD
                                ? sup_caller_open(s, (pid_t)n->pid, "cwd")
@@ -184,7 +184,7 @@ void sup_descriptor_call(struct sup *s, const struct seccomp_notif *n,
     }
     /* fchmod(2) and its like, and utimensat(2) without a path. */
     if (fd != AT_FDCWD &&
-        (row->kind == FILES_DESCRIPTOR || n->data.args[1] == 0) &&
+        (row->kind == FILE_CALL_DESCRIPTOR || n->data.args[1] == 0) &&
         (fcntl(mine, F_GETFL) & O_PATH) != 0) {
         sup_answer(s, n->id, EBADF, 0);
         return;
@@ -226,7 +226,7 @@ static int perform_here(struct sup *s, const struct seccomp_notif *n,
 }
 
 void sup_path_perform(struct sup *s, const struct seccomp_notif *n,
-                      const struct files_row *row, const struct sup_entry *at)
+                      const struct file_call *row, const struct sup_entry *at)
 {
     char path[SRT_PATH_MAX];
     struct policy_decision d;

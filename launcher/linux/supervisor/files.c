@@ -82,7 +82,7 @@ static int resolve(struct sup *s, const struct seccomp_notif *n, int dirfd,
 /* ---- refusing ---- */
 
 /* Changes of what a file is: performed by descriptor.c. */
-static bool is_ours_alone(const struct files_row *row)
+static bool is_ours_alone(const struct file_call *row)
 {
     return row->check >= CHANNEL_CHECK_MODE;
 }
@@ -130,7 +130,7 @@ static struct channel_place place_of(const struct sup *s,
 }
 
 static void refuse(struct sup *s, const struct seccomp_notif *n,
-                   const struct files_row *row, const struct subject *a,
+                   const struct file_call *row, const struct subject *a,
                    const struct subject *b, const struct verdict *v)
 {
     static _Thread_local struct channel_msg m;
@@ -138,7 +138,7 @@ static void refuse(struct sup *s, const struct seccomp_notif *n,
     bool exists;
 
     channel_msg_init(&m, CHANNEL_REFUSED, 0, 0);
-    sup_files_describe(row, n->data.args, &m);
+    file_calls_describe(row, n->data.args, &m);
     sup_leave();
     exists = fstatat(a->at.parent, a->at.name, &st,
                      AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) == 0;
@@ -148,7 +148,7 @@ static void refuse(struct sup *s, const struct seccomp_notif *n,
     sup_return();
     m.error = v->err;
     m.second = v->second;
-    if (row->kind == FILES_OPEN) {
+    if (row->kind == FILE_CALL_OPEN) {
         if ((m.flags & WRITES) == 0)
             m.op = EVENTS_OP_FILE_READ;
         else if ((m.flags & O_CREAT) != 0 && !exists)
@@ -169,7 +169,7 @@ static void refuse(struct sup *s, const struct seccomp_notif *n,
  * if nothing.  Rather a region that has a rule of its own than a pin on the
  * way to one. */
 static const struct plan_region *keeper_of(struct sup *s,
-                                           const struct files_row *row,
+                                           const struct file_call *row,
                                            const char *path)
 {
     const struct plan *p = s->config->plan;
@@ -185,7 +185,7 @@ static const struct plan_region *keeper_of(struct sup *s,
     return keeper;
 }
 
-static struct verdict judge(struct sup *s, const struct files_row *row,
+static struct verdict judge(struct sup *s, const struct file_call *row,
                             const char *path, bool reads)
 {
     struct verdict v = {.decision = reads
@@ -209,7 +209,7 @@ static struct verdict judge(struct sup *s, const struct files_row *row,
 /* An allowed call goes on, with the mounts and Landlock behind it.  Where a
  * mount will refuse it, the launcher is told: that is no line of the policy. */
 static void let_go_on(struct sup *s, const struct seccomp_notif *n,
-                      const struct files_row *row, const struct subject *a,
+                      const struct file_call *row, const struct subject *a,
                       const struct subject *b, struct verdict *v)
 {
     v->err = sup_files_stop(row->check, &a->at, b != NULL ? &b->at : NULL);
@@ -248,11 +248,11 @@ static bool name_as_text(struct sup *s, const struct seccomp_notif *n,
 
 /* Is it a plain mask that is in the way, which cannot report by itself? */
 static bool is_masked(struct sup *s, const struct seccomp_notif *n,
-                      const struct files_row *row, struct subject *a,
+                      const struct file_call *row, struct subject *a,
                       struct verdict *ret)
 {
     int flags = arg_int(n, row->flags);
-    bool reads = row->kind == FILES_OPEN && row->flags >= 0 &&
+    bool reads = row->kind == FILE_CALL_OPEN && row->flags >= 0 &&
                  (flags & WRITES) == 0;
 
     if (!name_as_text(s, n, row->dirfd, a))
@@ -281,10 +281,10 @@ static void go_on(struct sup *s, const struct seccomp_notif *n, int err)
  * stream's link in /proc meanwhile would lead to a mount of the host, which
  * neither covers. */
 static void leave(struct sup *s, const struct seccomp_notif *n,
-                  const struct files_row *row, struct subject *a, int err)
+                  const struct file_call *row, struct subject *a, int err)
 {
     bool ours = is_ours_alone(row);
-    bool tells = ours || (row->kind != FILES_TWO && s->config->plain_masks);
+    bool tells = ours || (row->kind != FILE_CALL_TWO && s->config->plain_masks);
     struct verdict v;
 
     /* In a plain mask that reveals something names are absent, too. */
@@ -300,7 +300,7 @@ static void leave(struct sup *s, const struct seccomp_notif *n,
 /* Read and resolve one name.  0; or an errno after which the call was already
  * answered or continued. */
 static int take_name(struct sup *s, const struct seccomp_notif *n,
-                     const struct files_row *row, bool second,
+                     const struct file_call *row, bool second,
                      enum sup_follow follow, struct subject *ret)
 {
     int8_t dirfd = second ? row->dirfd2 : row->dirfd;
@@ -329,10 +329,10 @@ static int take_name(struct sup *s, const struct seccomp_notif *n,
 /* ---- the kinds ---- */
 
 static void call_open(struct sup *s, const struct seccomp_notif *n,
-                      const struct files_row *row)
+                      const struct file_call *row)
 {
     AUTO_SUBJECT struct subject a = {.at.parent = -1};
-    const int flags = sup_files_flags(row, n->data.args);
+    const int flags = file_calls_flags(row, n->data.args);
     bool follow = (flags & O_NOFOLLOW) == 0 &&
                   (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
     bool reads = (flags & WRITES) == 0;
@@ -362,7 +362,7 @@ static void call_open(struct sup *s, const struct seccomp_notif *n,
 }
 
 static void call_path(struct sup *s, const struct seccomp_notif *n,
-                      const struct files_row *row, enum sup_follow follow)
+                      const struct file_call *row, enum sup_follow follow)
 {
     AUTO_SUBJECT struct subject a = {.at.parent = -1};
     struct verdict v;
@@ -392,7 +392,7 @@ static void call_path(struct sup *s, const struct seccomp_notif *n,
 }
 
 static void call_at_flags(struct sup *s, const struct seccomp_notif *n,
-                          const struct files_row *row)
+                          const struct file_call *row)
 {
     int flags = arg_int(n, row->flags);
     bool fd_alone = n->data.nr == SYS_utimensat &&
@@ -421,7 +421,7 @@ static void call_at_flags(struct sup *s, const struct seccomp_notif *n,
 }
 
 static void call_two(struct sup *s, const struct seccomp_notif *n,
-                     const struct files_row *row)
+                     const struct file_call *row)
 {
     AUTO_SUBJECT struct subject a = {.at.parent = -1};
     AUTO_SUBJECT struct subject b = {.at.parent = -1};
@@ -470,7 +470,7 @@ static void bind_name(struct sup *s, const struct seccomp_notif *n,
 /* Only a path makes a file; the mounts stand behind what is continued.  Streams
  * are of AF_UNIX at most, so other sockets are the sandbox's own. */
 static void call_bind(struct sup *s, const struct seccomp_notif *n,
-                      const struct files_row *row)
+                      const struct file_call *row)
 {
     AUTO_SUBJECT struct subject a = {.at.parent = -1};
     struct sockaddr_un addr = {0};
@@ -509,7 +509,7 @@ static void call_bind(struct sup *s, const struct seccomp_notif *n,
  * judged, all others refused.  High bits are not the kernel's to read (musl's
  * ioctl takes an int). */
 static void call_ioctl(struct sup *s, const struct seccomp_notif *n,
-                       const struct files_row *row)
+                       const struct file_call *row)
 {
     uint32_t request = (uint32_t)n->data.args[1];
 
@@ -522,32 +522,32 @@ static void call_ioctl(struct sup *s, const struct seccomp_notif *n,
 
 void sup_files_call(struct sup *s, const struct seccomp_notif *n)
 {
-    const struct files_row *row = sup_files_row(n->data.nr);
+    const struct file_call *row = file_calls_row(n->data.nr);
 
     if (row == NULL) {
         sup_syscalls_refuse(s, n); /* arguments that no rule allows */
         return;
     }
     switch (row->kind) {
-    case FILES_OPEN:
+    case FILE_CALL_OPEN:
         call_open(s, n, row);
         break;
-    case FILES_PATH:
+    case FILE_CALL_PATH:
         call_path(s, n, row, SUP_NOFOLLOW);
         break;
-    case FILES_FOLLOW:
+    case FILE_CALL_FOLLOW:
         call_path(s, n, row, SUP_FOLLOW);
         break;
-    case FILES_AT_FLAGS:
+    case FILE_CALL_AT_FLAGS:
         call_at_flags(s, n, row);
         break;
-    case FILES_TWO:
+    case FILE_CALL_TWO:
         call_two(s, n, row);
         break;
-    case FILES_BIND:
+    case FILE_CALL_BIND:
         call_bind(s, n, row);
         break;
-    case FILES_DESCRIPTOR:
+    case FILE_CALL_DESCRIPTOR:
         if (row->nr == SYS_ioctl)
             call_ioctl(s, n, row);
         else

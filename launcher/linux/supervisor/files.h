@@ -1,56 +1,18 @@
-/* Which notified call takes what: one row a system call. */
+/* Between the files that answer file calls. */
 #ifndef SRT_LAUNCHER_LINUX_SUPERVISOR_FILES_H
 #define SRT_LAUNCHER_LINUX_SUPERVISOR_FILES_H
 
 #include <linux/seccomp.h>
-#include <stdint.h>
-#include <sys/syscall.h>
+#include <stdbool.h>
 
-#include "launcher/events/event.h"
 #include "launcher/linux/channel.h"
+#include "launcher/linux/file_calls.h"
 #include "launcher/linux/supervisor/supervisor.h"
-
-/* Newer processors do not have these: numbers that no call has. */
-#ifndef SYS_creat
-# define SYS_creat (-1) /* NOLINT(bugprone-reserved-identifier) */
-# define SYS_rmdir (-2) /* NOLINT(bugprone-reserved-identifier) */
-#endif
-
-enum files_kind {
-    FILES_PATH,       /* one name, as it is */
-    FILES_FOLLOW,     /* one name, after symlinks */
-    FILES_OPEN,       /* open(2): depends on the flags */
-    FILES_AT_FLAGS,   /* follows unless AT_SYMLINK_NOFOLLOW; AT_EMPTY_PATH or
-                         a NULL path means the descriptor */
-    FILES_TWO,        /* two names: rename, link */
-    FILES_DESCRIPTOR, /* a descriptor alone */
-    FILES_BIND,       /* bind(2) */
-};
-
-/* Argument numbers; -1: the call has none (a dirfd is then the cwd). */
-struct files_row {
-    int nr;
-    enum files_kind kind;
-    int8_t dirfd, path, dirfd2, path2, flags;
-    enum events_op op;
-    enum channel_check check;
-};
-
-/* The row of a system call, or NULL. */
-const struct files_row *sup_files_row(int nr);
-
-/* The flags of a call, those of open(2) as far as they count; 0 without any. */
-int sup_files_flags(const struct files_row *row, const __u64 args[6]);
-
-/* Fill nr, op, check, flags, owner and group of *m for a call with these
- * arguments. */
-void sup_files_describe(const struct files_row *row, const __u64 args[6],
-                        struct channel_msg *m);
 
 /* descriptor.c: a call on descriptor `fd` of the caller, performed on what it
  * is, or refused. */
 void sup_descriptor_call(struct sup *s, const struct seccomp_notif *n,
-                         const struct files_row *row, int fd);
+                         const struct file_call *row, int fd);
 
 /* files_stream.c: is it the name in /proc of a stream of the caller's that may be
  * opened so?  Leaves and returns. */
@@ -65,7 +27,7 @@ int sup_files_stop(enum channel_check check, const struct sup_entry *at,
 /* perform.c: what the check wants from the caller's memory: the attribute's
  * name as the next text (else ""), the flags of ioctl(2).  Leaves and returns. */
 void sup_files_add_memory(const struct seccomp_notif *n,
-                          const struct files_row *row, struct channel_msg *m);
+                          const struct file_call *row, struct channel_msg *m);
 
 /* perform.c: perform a change on what `fd` is, in the caller's stead: 0, an
  * errno, or that it names a user or group that does not exist inside.  Leaves
@@ -76,7 +38,7 @@ int sup_perform(const struct sup *s, const struct seccomp_notif *n, int fd);
 /* descriptor.c: perform an allowed change of mode, owner, times or attributes on
  * the object that `at` is, and answer. */
 void sup_path_perform(struct sup *s, const struct seccomp_notif *n,
-                      const struct files_row *row, const struct sup_entry *at);
+                      const struct file_call *row, const struct sup_entry *at);
 
 /* The directory `dir`, for the host check: nothing where it may not be read. */
 struct channel_place sup_files_place(const struct sup *s, const char *dir);

@@ -195,7 +195,7 @@ static int do_ioctl(const struct seccomp_notif *n, int fd)
 }
 
 void sup_files_add_memory(const struct seccomp_notif *n,
-                          const struct files_row *row, struct channel_msg *m)
+                          const struct file_call *row, struct channel_msg *m)
 {
     struct flags_request r;
     char name[256] = "";

@@ -361,16 +361,23 @@ static void call_open(struct sup *s, const struct seccomp_notif *n,
         let_go_on(s, n, row, &a, NULL, &v);
 }
 
+/* futimesat(2) and utimensat(2) without a path: futimes(3), futimens(3). */
+static bool means_descriptor(const struct seccomp_notif *n,
+                             const struct file_call *row)
+{
+    return row->check == CHANNEL_CHECK_TIMES && row->dirfd >= 0 &&
+           n->data.args[row->path] == 0 &&
+           arg_dirfd(n, row->dirfd) != AT_FDCWD;
+}
+
 static void call_path(struct sup *s, const struct seccomp_notif *n,
                       const struct file_call *row, enum sup_follow follow)
 {
     AUTO_SUBJECT struct subject a = {.at.parent = -1};
     struct verdict v;
+    int err = 0;
 
-    /* futimesat(2) without a path is futimes(3). */
-    if (row->dirfd >= 0 && n->data.args[row->path] == 0 &&
-        n->data.nr != SYS_utimensat && row->check == CHANNEL_CHECK_TIMES &&
-        arg_dirfd(n, row->dirfd) != AT_FDCWD) {
+    if (means_descriptor(n, row)) {
         sup_descriptor_call(s, n, row, arg_int(n, row->dirfd));
         return;
     }
@@ -379,8 +386,11 @@ static void call_path(struct sup *s, const struct seccomp_notif *n,
     /* A slash at its end leads on through a link (path_resolution(7)). */
     if (is_ours_alone(row) && a.at.slash && follow == SUP_NOFOLLOW) {
         release_subject(&a);
-        if (take_name(s, n, row, false, SUP_FOLLOW, &a) != 0)
-            return;
+        err = resolve(s, n, arg_dirfd(n, row->dirfd), SUP_FOLLOW, &a);
+    }
+    if (err != 0) {
+        leave(s, n, row, &a, err);
+        return;
     }
     v = judge(s, row, a.full, false);
     if (v.err != 0)
@@ -395,9 +405,7 @@ static void call_at_flags(struct sup *s, const struct seccomp_notif *n,
                           const struct file_call *row)
 {
     int flags = arg_int(n, row->flags);
-    bool fd_alone = n->data.nr == SYS_utimensat &&
-                    n->data.args[row->path] == 0 &&
-                    arg_dirfd(n, row->dirfd) != AT_FDCWD;
+    const bool fd_alone = means_descriptor(n, row);
     char first = 'x';
 
     if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) != 0 ||
@@ -405,7 +413,7 @@ static void call_at_flags(struct sup *s, const struct seccomp_notif *n,
         sup_answer(s, n->id, EINVAL, 0);
         return;
     }
-    if (fd_alone) { /* utimensat(fd, NULL, ...), as futimens(3) has it */
+    if (fd_alone) {
         sup_descriptor_call(s, n, row, arg_int(n, row->dirfd));
         return;
     }

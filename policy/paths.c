@@ -16,6 +16,7 @@ static const struct policy_builtin builtins[] = {
     {"/dev/srt/tmp", 3, POLICY_OWN_WRITABLE, true, NULL},
     {"/dev/srt", 2, POLICY_OWN_READONLY, true, "builtin:srt"},
     {"/dev/shm", 2, POLICY_OWN_WRITABLE, true, NULL},
+    {"/dev/mqueue", 2, POLICY_OWN_WRITABLE, true, NULL},
     {"/dev/pts", 2, POLICY_OWN_WRITABLE, true, NULL},
     {"/dev/fd", 2, POLICY_OWN_WRITABLE, true, NULL},
     {"/dev/null", 2, POLICY_OWN_WRITABLE, false, NULL},

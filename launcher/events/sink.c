@@ -16,7 +16,7 @@
 /* The writer looks this often whether it must end. */
 #define WRITER_STEP_MS 20
 /* It takes this much from the queue at once. */
-#define WRITER_PIECE ((size_t)16 << 10)
+#define WRITER_PIECE ((size_t)64 << 10)
 /* Beyond the queue's bound: the records that account for what is missing. */
 #define ACCOUNT_BYTES (EVENTS_COARSE_MAX * 256u + 1024u)
 
@@ -101,6 +101,15 @@ static bool is_full(int error)
     return error == ENOSPC || error == EDQUOT;
 }
 
+/* Whole lines, if they are not longer than a piece. */
+static size_t piece_of(const struct srt_buf *queue)
+{
+    const size_t most = queue->len < WRITER_PIECE ? queue->len : WRITER_PIECE;
+    const char *end = memrchr(queue->data, '\n', most);
+
+    return end != NULL ? (size_t)(end + 1 - queue->data) : most;
+}
+
 static void *run_writer(void *arg)
 {
     struct events_sink *s = arg;
@@ -108,7 +117,7 @@ static void *run_writer(void *arg)
 
     (void)pthread_mutex_lock(&s->lock);
     while (has_work(s)) {
-        size_t len = s->queue.len < WRITER_PIECE ? s->queue.len : WRITER_PIECE;
+        size_t len = piece_of(&s->queue);
         int error;
 
         memcpy(piece, s->queue.data, len);
@@ -133,13 +142,26 @@ static void *run_writer(void *arg)
 /* The rest of a line did not go out in time. */
 static void fall_behind(struct events_sink *s, const char *rest, size_t len)
 {
-    int rc;
-
     srt_buf_add(&s->queue, rest, len);
-    rc = events_thread_start(&s->writer, run_writer, s);
-    s->behind = rc == 0;
-    if (rc != 0)
-        s->error = rc;
+    /* Without a thread (a program may use up what one needs) the next line
+     * tries again. */
+    s->behind = events_thread_start(&s->writer, run_writer, s) == 0;
+}
+
+/* No writer could be made: what goes out now, in order. */
+static void catch_up(struct events_sink *s, const struct events_line *line)
+{
+    size_t done;
+
+    enqueue(s, line);
+    settle(s);
+    done = events_output_write(&s->out, s->queue.data, piece_of(&s->queue), 0,
+                               &s->error);
+    srt_buf_consume(&s->queue, done);
+    if (is_full(s->error))
+        s->error = 0;
+    if (s->error == 0 && s->queue.len > 0)
+        fall_behind(s, "", 0);
 }
 
 static void put_now(struct events_sink *s, const struct events_line *line)
@@ -158,10 +180,12 @@ static void put_now(struct events_sink *s, const struct events_line *line)
 void events_sink_put(struct events_sink *s, const struct events_line *line)
 {
     if (!s->behind) {
-        if (s->error == 0)
-            put_now(s, line);
-        else
+        if (s->error != 0)
             s->lost += line->weight;
+        else if (s->queue.len > 0)
+            catch_up(s, line);
+        else
+            put_now(s, line);
         return;
     }
     (void)pthread_mutex_lock(&s->lock);
@@ -185,8 +209,17 @@ static uint64_t count_lines(const struct srt_buf *b)
 
 void events_sink_end(struct events_sink *s, uint64_t deadline_ms)
 {
-    if (!s->behind)
+    int error = 0;
+
+    if (!s->behind) {
+        if (s->error == 0 && s->queue.len > 0)
+            srt_buf_consume(&s->queue,
+                            events_output_write(&s->out, s->queue.data,
+                                                s->queue.len, 0, &error));
+        s->lost += count_lines(&s->queue);
+        srt_buf_clear(&s->queue);
         return;
+    }
     (void)pthread_mutex_lock(&s->lock);
     settle(s);
     s->ending = true;

@@ -47,6 +47,9 @@ static const char *const base_words[] = {
     "--perms", "1777", "--tmpfs", "/dev/shm", "--perms", "0755", "--tmpfs",
     "/dev/srt", "--dir", BWRAP_MASKS, NULL};
 
+/* POSIX message queues are the IPC namespace's. */
+static const char *const mqueue_words[] = {"--mqueue", BWRAP_MQUEUE, NULL};
+
 static const char *const last_words[] = {
     "--perms",      "0700",     "--tmpfs", BWRAP_TMPDIR,
     "--remount-ro", "/dev/srt", NULL};
@@ -62,6 +65,11 @@ static void file_word(struct words *w, int fd, const char *where)
     word(w, where);
 }
 
+bool bwrap_has_mqueue(void)
+{
+    return access("/proc/sys/fs/mqueue", F_OK) == 0;
+}
+
 static int write_args(const struct bwrap_input *in, struct srt_err *err)
 {
     SRT_AUTO_FD int fd = memfd_create("srt-bwrap", MFD_CLOEXEC);
@@ -73,6 +81,8 @@ static int write_args(const struct bwrap_input *in, struct srt_err *err)
         return -1;
     }
     add_words(&w, base_words);
+    if (bwrap_has_mqueue())
+        add_words(&w, mqueue_words);
     word(&w, "--ro-bind");
     word(&w, in->init_path);
     word(&w, BWRAP_INIT);

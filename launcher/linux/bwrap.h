@@ -15,6 +15,7 @@
 #define BWRAP_INIT   "/dev/srt/init"
 #define BWRAP_SHIM   "/dev/srt/libsrtshim.so"
 #define BWRAP_TMPDIR "/dev/srt/tmp"
+#define BWRAP_MQUEUE "/dev/mqueue"
 #define BWRAP_MASKS  "/dev/srt/m" /* an empty directory, for the masks' tmpfs */
 
 /* Descriptors are borrowed; the child gets them under the same numbers. */
@@ -50,5 +51,8 @@ enum srt_rc bwrap_start(const struct bwrap_input *in, pid_t *ret_pid,
 /* One line for people from what bwrap said ("bwrap: ...\n"): names the sysctl
  * or the AppArmor rule when user namespaces are not to be had. */
 enum srt_rc bwrap_explain(const char *said, struct srt_err *err);
+
+/* Does this kernel know POSIX message queues?  Then BWRAP_MQUEUE is inside. */
+bool bwrap_has_mqueue(void);
 
 #endif

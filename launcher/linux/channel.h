@@ -59,6 +59,7 @@ enum channel_check {
     CHANNEL_CHECK_REMOVE, /* unlink, rmdir (AT_REMOVEDIR in flags) */
     CHANNEL_CHECK_RENAME,
     CHANNEL_CHECK_LINK,
+    CHANNEL_CHECK_CONNECT, /* to a Unix socket */
     /* From here on: what the supervisor performs itself. */
     CHANNEL_CHECK_MODE,  /* chmod */
     CHANNEL_CHECK_OWNER, /* chown, per owner and group */
@@ -94,8 +95,10 @@ struct channel_msg {
     int32_t flags; /* open, rename or AT_ flags of the call */
     uint32_t owner, group; /* of chown; UINT32_MAX: stays */
     int32_t nonblocking;
-    int32_t second;  /* of two names, it is the second that is refused */
-    int32_t allowed; /* the policy allows it; it is the sandbox that fails */
+    int32_t second;    /* of two names, it is the second that is refused */
+    int32_t slashes;   /* paths that end in one: 1 the first, 2 the second */
+    int32_t uncertain; /* the host's answer cannot be known */
+    int32_t allowed;   /* the policy allows it; it is the sandbox that fails */
 
     /* Of the parent directories; 0: a mask is there, and what lies behind it is
      * meant. */

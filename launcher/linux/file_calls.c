@@ -105,6 +105,12 @@ void file_calls_describe(const struct file_call *row, const __u64 args[6],
     case SYS_truncate:
         m->flags = O_WRONLY;
         break;
+#ifdef SYS_mknod
+    case SYS_mknod:
+#endif
+    case SYS_mknodat:
+        m->flags = (int32_t)args[value]; /* the mode */
+        break;
     default:
         break;
     }

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/macros.h"
 #include "base/path.h"
+#include "launcher/linux/bwrap.h"
 #include "launcher/streams.h"
 
 /* The sandbox's own, whatever the host has there: no grant of theirs covers a
@@ -32,6 +33,9 @@ static void add_paths(const struct plan *plan, struct grants *g)
 {
     for (size_t i = 0; i < SRT_ARRAY_LEN(own); i++)
         add_path(g, own[i]);
+    /* mq_open(2) does not come by its path: only the superblock's root counts. */
+    if (bwrap_has_mqueue())
+        add_path(g, BWRAP_MQUEUE);
     for (size_t i = 0; i < plan->nregions; i++)
         if (plan->regions[i].access == PLAN_WRITABLE &&
             plan_access_above(plan, i) != PLAN_WRITABLE)

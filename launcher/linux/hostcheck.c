@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -272,6 +273,9 @@ static int check_rename(const struct channel_msg *m,
     if (mount_id(from->dir, "") != mount_id(to->dir, "") ||
         from->st.st_dev != to->dir_st.st_dev)
         return EXDEV;
+    if (to->exists && from->st.st_dev == to->st.st_dev &&
+        from->st.st_ino == to->st.st_ino)
+        return 0; /* the same file: nothing is done (rename(2)) */
     err = may_delete(from);
     /* Its ".." will be another. */
     if (err == 0 && S_ISDIR(from->st.st_mode) &&
@@ -320,13 +324,78 @@ static int check_link(const struct channel_msg *m,
     return 0;
 }
 
-/* Does the program's path end in a slash?  Then it must be a directory's. */
+static bool is_mkdir(int nr)
+{
+#ifdef SYS_mkdir
+    if (nr == SYS_mkdir)
+        return true;
+#endif
+    return nr == SYS_mkdirat;
+}
+
+/* A path that ends in a slash must be a directory's. */
 static bool names_directory(const struct channel_msg *m)
 {
-    const char *requested = channel_msg_text(m, CHANNEL_REQUESTED);
-    size_t n = strlen(requested);
+    return (m->slashes & 1) != 0;
+}
 
-    return n > 1 && requested[n - 1] == '/';
+/* Its last component as it was written: "." and ".." are no names. */
+static bool ends_in(const struct channel_msg *m, const char *dots)
+{
+    const char *requested = channel_msg_text(m, CHANNEL_REQUESTED);
+    const char *slash;
+    size_t len = strlen(requested);
+
+    while (len > 1 && requested[len - 1] == '/')
+        len--;
+    slash = memrchr(requested, '/', len);
+    if (slash != NULL) {
+        len -= (size_t)(slash + 1 - requested);
+        requested = slash + 1;
+    }
+    return len == strlen(dots) && memcmp(requested, dots, len) == 0;
+}
+
+/* 0, or what stands against it before any name is looked up. */
+static int check_flags(const struct channel_msg *m)
+{
+    const unsigned renames = RENAME_NOREPLACE | RENAME_EXCHANGE |
+                             4u /* RENAME_WHITEOUT */;
+
+    if (m->check == CHANNEL_CHECK_RENAME &&
+        (((unsigned)m->flags & ~renames) != 0 ||
+         ((m->flags & RENAME_EXCHANGE) != 0 &&
+          (m->flags & ~RENAME_EXCHANGE) != 0)))
+        return EINVAL;
+    if (m->check == CHANNEL_CHECK_REMOVE && (m->flags & ~AT_REMOVEDIR) != 0)
+        return EINVAL;
+    return 0;
+}
+
+/* What only the written form of the names says. */
+static int check_form(const struct channel_msg *m,
+                      const struct hostcheck_name *a,
+                      const struct hostcheck_name *b)
+{
+    const bool renames = m->check == CHANNEL_CHECK_RENAME;
+    const bool dir = a->exists && S_ISDIR(a->st.st_mode);
+
+    if (renames && (ends_in(m, ".") || ends_in(m, "..")))
+        return EBUSY;
+    if (m->check == CHANNEL_CHECK_REMOVE && (m->flags & AT_REMOVEDIR) != 0 &&
+        (ends_in(m, ".") || ends_in(m, "..")))
+        return ends_in(m, ".") ? EINVAL : ENOTEMPTY;
+    if (m->check == CHANNEL_CHECK_CREATE)
+        return names_directory(m) && !a->exists && !is_mkdir(m->nr) ? ENOENT
+                                                                    : 0;
+    if (m->check == CHANNEL_CHECK_LINK && (m->slashes & 2) != 0 && !b->exists)
+        return ENOENT;
+    if (m->check == CHANNEL_CHECK_OPEN && (m->flags & O_CREAT) != 0)
+        return names_directory(m) ? EISDIR : 0;
+    return a->exists && !dir &&
+                   (names_directory(m) || (renames && m->slashes != 0))
+               ? ENOTDIR
+               : 0;
 }
 
 /* One of the two names lies in the other.  Over a directory that holds it a
@@ -378,24 +447,49 @@ static int reach(const struct channel_msg *m, size_t dir,
     return err;
 }
 
+static bool is_mknod(int nr)
+{
+#ifdef SYS_mknod
+    if (nr == SYS_mknod)
+        return true;
+#endif
+    return nr == SYS_mknodat;
+}
+
+static int check_node(mode_t mode)
+{
+    if (S_ISDIR(mode))
+        return EPERM;
+    return (S_ISCHR(mode) || S_ISBLK(mode)) && !hostcheck_is_capable(CAP_MKNOD)
+               ? EPERM
+               : 0;
+}
+
+static int check_connect(const struct hostcheck_name *n)
+{
+    if (!n->exists)
+        return n->why_not;
+    if (!S_ISSOCK(n->st.st_mode))
+        return ECONNREFUSED;
+    return hostcheck_may(n->dir, n->text, W_OK);
+}
+
 static int check(const struct channel_msg *m, const struct hostcheck_name *a,
                  const struct hostcheck_name *b)
 {
-    int err;
+    int err = check_form(m, a, b);
 
-    if (b->dir < 0 && names_directory(m) && a->exists &&
-        m->check != CHANNEL_CHECK_CREATE && !S_ISDIR(a->st.st_mode) &&
-        (m->flags & O_CREAT) == 0)
-        return ENOTDIR;
+    if (err != 0)
+        return err;
     switch ((enum channel_check)m->check) {
     case CHANNEL_CHECK_OPEN:
         if (m->nr == SYS_truncate)
             return check_truncate(a);
-        if (names_directory(m) && (m->flags & O_CREAT) != 0)
-            return EISDIR;
         return check_open(a, m->flags);
     case CHANNEL_CHECK_CREATE:
         err = check_create(a);
+        if (err == 0 && is_mknod(m->nr))
+            err = check_node((mode_t)m->flags);
         return m->nr == SYS_bind && err == EEXIST ? EADDRINUSE : err;
     case CHANNEL_CHECK_REMOVE:
         return check_remove(a, m->flags);
@@ -405,6 +499,8 @@ static int check(const struct channel_msg *m, const struct hostcheck_name *a,
         return check_rename(m, a, b);
     case CHANNEL_CHECK_LINK:
         return check_link(m, a, b);
+    case CHANNEL_CHECK_CONNECT:
+        return check_connect(a);
     case CHANNEL_CHECK_MODE:
         return hostcheck_change_mode(a);
     case CHANNEL_CHECK_OWNER:
@@ -444,6 +540,9 @@ enum hostcheck_answer hostcheck_write(const struct channel_msg *m,
 
     if (m->check == CHANNEL_CHECK_NONE)
         return HOSTCHECK_WOULD_PASS;
+    err = check_flags(m);
+    if (err != 0)
+        return hostcheck_answer_of(err, ret_errno);
     err = reach(m, CHANNEL_DIR, &m->parent, &a, &same);
     if (two && (err == 0 || !same)) {
         err = reach(m, CHANNEL_DIR2, &m->parent2, &b, &same2);

@@ -13,8 +13,7 @@
 #include "base/fd.h"
 #include "launcher/linux/hostcheck_parts.h"
 
-/* Has srt this capability outside (capabilities(7))? */
-static bool is_capable(unsigned cap)
+bool hostcheck_is_capable(unsigned cap)
 {
     struct __user_cap_header_struct h = {
         .version = _LINUX_CAPABILITY_VERSION_3};
@@ -26,7 +25,7 @@ static bool is_capable(unsigned cap)
 
 bool hostcheck_is_owner(const struct hostcheck_name *n)
 {
-    return n->st.st_uid == geteuid() || is_capable(CAP_FOWNER);
+    return n->st.st_uid == geteuid() || hostcheck_is_capable(CAP_FOWNER);
 }
 
 /* What every change of what a file is needs. */
@@ -47,6 +46,8 @@ int hostcheck_change_mode(const struct hostcheck_name *n)
 {
     int err = check_change(n);
 
+    if (err == 0 && S_ISLNK(n->st.st_mode))
+        return EOPNOTSUPP;
     return err != 0 || hostcheck_is_owner(n) ? err : EPERM;
 }
 
@@ -72,7 +73,7 @@ int hostcheck_change_owner(const struct hostcheck_name *n, uid_t uid, gid_t gid)
                         (own && (gid == n->st.st_gid || in_group(gid)));
     int err = check_change(n);
 
-    if (err != 0 || (uid_ok && gid_ok) || is_capable(CAP_CHOWN))
+    if (err != 0 || (uid_ok && gid_ok) || hostcheck_is_capable(CAP_CHOWN))
         return err;
     return EPERM;
 }
@@ -91,10 +92,13 @@ int hostcheck_change_flags(const struct hostcheck_name *n, int privileged)
 {
     int err = hostcheck_change_mode(n);
 
-    return err != 0 || privileged == 0 || is_capable(CAP_LINUX_IMMUTABLE)
+    return err != 0 || privileged == 0 ||
+                   hostcheck_is_capable(CAP_LINUX_IMMUTABLE)
                ? err
                : EPERM;
 }
+
+#define ACL "system.posix_acl"
 
 static bool begins(const char *s, const char *with)
 {
@@ -117,11 +121,13 @@ static int may_change_xattr(const struct hostcheck_name *n,
     if (begins(attribute, "trusted.") ||
         (begins(attribute, "security.") &&
          strcmp(attribute, "security.capability") != 0))
-        return is_capable(CAP_SYS_ADMIN) ? 0 : EPERM;
+        return hostcheck_is_capable(CAP_SYS_ADMIN) ? 0 : EPERM;
     if (begins(attribute, "security."))
-        return is_capable(CAP_SETFCAP) ? 0 : EPERM;
+        return hostcheck_is_capable(CAP_SETFCAP) ? 0 : EPERM;
     if (!begins(attribute, "system."))
         return EOPNOTSUPP;
+    if (strcmp(attribute, ACL "_default") == 0 && !S_ISDIR(n->st.st_mode))
+        return EACCES;
     return hostcheck_is_owner(n) ? 0 : EPERM;
 }
 
@@ -136,7 +142,8 @@ int hostcheck_change_xattr(const struct hostcheck_name *n,
 
     if (err == 0)
         err = may_change_xattr(n, attribute);
-    if (err != 0 || !removes)
+    /* An access list that is not there can be removed. */
+    if (err != 0 || !removes || begins(attribute, ACL))
         return err;
     fd = openat(n->dir, n->text, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);

@@ -23,6 +23,9 @@ int hostcheck_may(int dir, const char *name, int mode);
 /* Does the descriptor lie on a mount that is read-only? */
 bool hostcheck_is_read_only(int fd);
 
+/* Has srt this capability outside (capabilities(7))? */
+bool hostcheck_is_capable(unsigned cap);
+
 /* hostcheck_change.c: 0, or the errno that the kernel would have */
 
 /* inode_owner_or_capable() of the kernel. */

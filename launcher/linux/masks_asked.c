@@ -205,6 +205,8 @@ static enum hostcheck_answer host_write(const struct masks_asked *a,
         m.check = CHANNEL_CHECK_TIMES;
         m.flags = 0;
     }
+    m.slashes = a->requested[0] != '\0' &&
+                a->requested[strlen(a->requested) - 1] == '/';
     (void)channel_msg_add(&m, parent);
     (void)channel_msg_add(&m, name);
     channel_msg_skip_to(&m, CHANNEL_REQUESTED);

@@ -106,7 +106,9 @@ static enum srt_rc make_shim_files(const struct session_input *in, uint64_t run,
     return rc;
 }
 
-static void read_signals(struct config_input *c)
+/* A limit of file sizes (ulimit -f) counts for memory files, too: an error that
+ * is told, not a death.  The command has the signal as srt was given it. */
+static void read_signals(struct config_input *c, bool xfsz_ignored)
 {
     sigset_t blocked;
 
@@ -114,7 +116,9 @@ static void read_signals(struct config_input *c)
     for (int s = 1; s < INIT_CONFIG_SIGNALS && s < NSIG; s++) {
         struct sigaction a;
 
-        if (sigaction(s, NULL, &a) == 0 && a.sa_handler == SIG_IGN)
+        if (s == SIGXFSZ
+                ? xfsz_ignored
+                : sigaction(s, NULL, &a) == 0 && a.sa_handler == SIG_IGN)
             c->signals_ignored |= UINT64_C(1) << (s - 1);
         if (sigismember(&blocked, s) == 1)
             c->signals_blocked |= UINT64_C(1) << (s - 1);
@@ -169,7 +173,7 @@ static enum srt_rc make_config(const struct session_input *in,
     c.ngrant_fds = g.nfds;
     c.again_fds = g.again;
     c.nagain_fds = g.nagain;
-    read_signals(&c);
+    read_signals(&c, p->xfsz_ignored);
     if (rc == SRT_OK)
         rc = config_write(&c, &p->config_fd, err);
     grants_release(&g);
@@ -225,7 +229,8 @@ enum srt_rc prepare_make(const struct session_input *in, uint64_t run,
                         .channel = {-1, -1},
                         .init = {-1, -1},
                         .bwrap_error = {-1, -1},
-                        .stderr_fd = -1};
+                        .stderr_fd = -1,
+                        .xfsz_ignored = signal(SIGXFSZ, SIG_IGN) == SIG_IGN};
     enum srt_rc rc = plan_make(in->policy, &p.plan, err);
 
     if (rc == SRT_OK)

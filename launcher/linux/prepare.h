@@ -19,6 +19,7 @@ struct prepare {
     int bwrap_error[2];   /* reading, writing */
     int stderr_fd;        /* the command's standard error, for srt-init */
     struct rlimit nofile; /* as srt was started */
+    bool xfsz_ignored;    /* so was SIGXFSZ */
 };
 
 enum srt_rc prepare_make(const struct session_input *in, uint64_t run,

@@ -155,7 +155,8 @@ static void work(struct session *s, const struct channel_msg *m)
 {
     static _Thread_local struct channel_msg answer;
     int err = 0;
-    enum hostcheck_answer host = hostcheck_write(m, &err);
+    enum hostcheck_answer host = m->uncertain != 0 ? HOSTCHECK_UNKNOWN
+                                                   : hostcheck_write(m, &err);
 
     channel_msg_init(&answer, CHANNEL_ANSWER, m->slot, m->generation);
     answer.error = m->error;

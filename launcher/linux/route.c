@@ -64,7 +64,7 @@ static const struct {
 
 static void make_target(const struct proxy_refusal *r, char *out, size_t size)
 {
-    if (r->port == 0)
+    if (r->client.via == PROXY_VIA_DNS)
         (void)snprintf(out, size, "%s", r->host);
     else if (strchr(r->host, ':') != NULL)
         (void)snprintf(out, size, "[%s]:%u", r->host, (unsigned)r->port);
@@ -89,7 +89,7 @@ static void on_refused(void *ctx, const struct proxy_refusal *r)
     struct session *s = route->session;
     char target[512];
     char address[POLICY_ADDR_TEXT_MAX] = "";
-    const bool resolve = r->port == 0;
+    const bool resolve = r->client.via == PROXY_VIA_DNS;
     const struct policy_refused what = {
         .kind = resolve ? POLICY_SUBJECT_RESOLVE : POLICY_SUBJECT_HOST,
         .target = target,

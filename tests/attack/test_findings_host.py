@@ -82,6 +82,30 @@ def test_name_on_a_socket_of_the_host(srt):
     ours.close(), theirs.close()
 
 
+def test_any_address_on_a_socket_of_the_host(srt, tmp_path):
+    """bind and connect of such a socket are refused whatever the address says; and netlink lends no capability."""
+    ours, theirs = socket.socketpair()
+    host = socket.socket(socket.AF_UNIX)
+    host.bind("\0srt-test-host")
+    host.listen()
+    code = TRY + ("import socket, struct, ctypes\nlib = ctypes.CDLL(None, use_errno=True)\n"
+                  "def raw(nr, b):\n if lib.syscall(nr, 0, b, len(b)): raise OSError(ctypes.get_errno(), '')\n"
+                  "for nr in (49, 42):\n for b in (b'\\x02\\0' + bytes(14), b'\\x01\\0\\0x', b'\\x01\\0' + b'f'): t(raw, nr, b)\n"
+                  "s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0); t(s.connect, (4321, 0)); t(s.connect, (0, 1)); t(s.connect, (0, 0))\n")
+    if os.uname().machine == "x86_64":
+        r = srt.run([PYTHON, "-c", code], {}, stdin=theirs.fileno())
+        assert r.out.split() == ["EACCES"] * 6 + ["EPERM", "EPERM", "done"], r
+        assert r.count(rule="builtin:foreign-socket") == 6, r
+    fresh = socket.socket(socket.AF_UNIX)
+    socket.send_fds(ours, [b"x"], [fresh.fileno()])
+    code = TRY + ("import socket\ns = socket.socket(fileno=0)\n_, fds, _, _ = socket.recv_fds(s, 1, 1)\n"
+                  "t(socket.socket(fileno=fds[0]).connect, '\\0srt-test-host')\n")
+    r = srt.run([PYTHON, "-c", code], {}, stdin=theirs.fileno())
+    assert r.out == "EACCES\n" and r.only(rule="builtin:foreign-socket"), r
+    for s in ours, theirs, host, fresh:
+        s.close()
+
+
 # ---- changes by path ----
 
 CHANGES = TRY + """
@@ -96,6 +120,7 @@ t(call, 280, -100, b'link/', times, 0x100) # utimensat, AT_SYMLINK_NOFOLLOW
 print(int(os.lstat('d').st_mtime), int(os.lstat('link').st_mtime) == 9)
 t(call, 452, -100, b'', 0o755, 0x1000); t(call, 260, -100, b'', os.getuid(), os.getgid(), 0x1000) # of the working directory
 fd = os.open('f', os.O_RDONLY)
+t(os.symlink, 'f/', 'lf'); t(os.chmod, 'lf', 0o600)
 t(call, 261, fd, None, None) # futimesat of a descriptor
 t(call, 261, -100, None, None)
 """
@@ -150,7 +175,14 @@ t(os.mkdir, '/'); t(os.rmdir, '/'); t(os.unlink, '/'); t(o, '/', os.O_WRONLY); t
 t(o, 'f/', os.O_WRONLY); t(os.truncate, 'f/', 0); t(o, 'd', os.O_PATH | os.O_WRONLY); t(o, 'none', os.O_PATH | os.O_CREAT)
 t(o, '/dev/nonesuch', os.O_WRONLY); t(o, '/proc/sys/nonesuch', os.O_WRONLY)
 s = socket.socket(socket.AF_UNIX); t(s.bind, 'f')
-t(os.rename, 'f/x', 'f/y')
+t(os.rename, 'f/x', 'f/y'); t(os.rename, 'f', 'new/'); t(os.link, 'f', 'new/'); t(os.mknod, 'new/')
+t(os.rmdir, 'd/.'); t(os.rename, 'd/.', 'e'); t(os.mknod, 'n', 0o040000)
+t(os.chmod, 'link', 0o600, follow_symlinks=False) if os.chmod in os.supports_follow_symlinks else print('-')
+for family, address in ((socket.AF_INET, b'\\x0a\\0' + bytes(26)), (socket.AF_INET6, b'\\x02\\0\\x01\\xbb\\xcb\\0\\x71\\5' + bytes(8))):
+ import ctypes
+ lib = ctypes.CDLL(None, use_errno=True)
+ s = socket.socket(family)
+ print(lib.connect(s.fileno(), address, len(address)), ctypes.get_errno())
 """
 
 
@@ -158,9 +190,73 @@ def test_as_the_host_answers(srt, tmp_path):
     """Where the host refuses as well: its errno, and no event."""
     (tmp_path / "f").write_text("")
     (tmp_path / "d").mkdir()
+    os.symlink("f", tmp_path / "link")
     want = outside(HOSTS, tmp_path)
     r = srt.run([PYTHON, "-c", HOSTS], {}, cwd=tmp_path)
     assert r.out == want and not r.violations and "EADDRINUSE" in want, (want, r)
+
+
+NAMELESS = TRY + """
+import ctypes, tempfile
+lib = ctypes.CDLL(None, use_errno=True)
+def call(*a):
+ if lib.syscall(*a) < 0: raise OSError(ctypes.get_errno(), '')
+link = lambda fd: f'/proc/self/fd/{fd}'
+for where in ('w', 'ro'):
+ fd = os.open('w', os.O_TMPFILE | os.O_RDWR)
+ t(os.chmod, link(fd), 0o640); t(os.utime, link(fd), (1, 1))
+ t(call, 265, -100, link(fd).encode(), -100, f'{where}/by-link'.encode(), 0x400) # linkat, AT_SYMLINK_FOLLOW
+ t(call, 265, fd, b'', -100, f'{where}/by-fd'.encode(), 0x1000) # AT_EMPTY_PATH
+print(os.path.exists('w/by-link'), os.path.exists('w/by-fd'), os.path.exists('ro/by-link'))
+r, p = os.pipe(); t(os.chmod, link(r), 0o600)
+m = os.memfd_create('m'); t(os.chmod, link(m), 0o600)
+g = os.open('w/gone', os.O_CREAT | os.O_RDWR); os.unlink('w/gone'); t(os.chmod, link(g), 0o600)
+"""
+
+
+def test_files_without_a_name(srt, tmp_path):
+    """O_TMPFILE and linkat(2), as programs that write files in one step do; changes by links in /proc."""
+    if os.uname().machine != "x86_64":
+        return
+    for name in ("in", "out"):
+        for d in ("w", "ro"):
+            (tmp_path / name / d).mkdir(parents=True)
+    want = outside(NAMELESS, tmp_path / "out").split()
+    r = srt.run([PYTHON, "-c", NAMELESS], {"filesystem": {"allowWrite": [str(tmp_path / "in/w")]}}, cwd=tmp_path / "in")
+    refused = {6: "EROFS", 7: "EROFS"}
+    assert "done" == want[2] == want[6], want
+    for i, (mine, theirs) in enumerate(zip(r.out.split(), want, strict=True)):
+        assert mine == ("False" if i == 10 else refused.get(i, theirs) if theirs == "done" else theirs), (i, want, r)
+    told = sum(want[i] == "done" for i in refused)
+    assert r.count(target=str(tmp_path / "in/ro/by-link")) + r.count(target=str(tmp_path / "in/ro/by-fd")) == told, r
+
+
+MQ = TRY + """
+import ctypes
+lib = ctypes.CDLL(None, use_errno=True)
+def mq():
+ q = lib.syscall(240, b'srt-test', os.O_CREAT | os.O_RDWR, 0o600, None)
+ if q < 0: raise OSError(ctypes.get_errno(), '')
+ if lib.syscall(242, q, b'x', 1, 0, None) < 0: raise OSError(ctypes.get_errno(), '')
+ lib.syscall(241, b'srt-test')
+t(mq)
+"""
+
+
+def test_message_queues_are_the_sandboxs_own(srt):
+    if os.path.exists("/proc/sys/fs/mqueue") and os.uname().machine == "x86_64":
+        r = srt.run([PYTHON, "-c", MQ], {})
+        assert r.out == "done\n" and not r.violations, r
+
+
+def test_limit_of_file_sizes(srt):
+    """An error in one line, not a death by SIGXFSZ; the command has the signal as it was."""
+    command = [os.fsdecode(c) for c in srt.command(["sh", "-c", "head -c 100 /dev/zero > $TMPDIR/x; kill -XFSZ $$"])]
+    done = subprocess.run(["sh", "-c", 'ulimit -f 0; exec "$@"', "sh", *command], capture_output=True, text=True, check=False,
+                          env=srt.environment(None))
+    assert done.returncode == 125 and done.stderr.count("\n") == 1 and "File too large" in done.stderr, done
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=srt.environment(None))
+    assert done.returncode == 128 + 25, done
 
 
 def test_chmod_of_the_root(srt):
@@ -258,5 +354,40 @@ def test_a_full_disk_leaves_whole_lines(srt, tmp_path):
         numbers = [e["seq"] for e in told if e["type"] != "dropped"]
         dropped = sum(e["count"] for e in told if e["type"] == "dropped")
         assert len(numbers) + dropped == told[-1]["seq"] and told[-1]["totals"] == {"/filesystem/allowWrite": 30}, told
+    finally:
+        subprocess.run(["umount", "-l", disk], check=False)
+
+
+def test_neither_disk_nor_processes_end_the_events(srt, tmp_path):
+    """Both used up at once: a sink that cannot even have a writer goes on when there is room again."""
+    if not ROOT:
+        return  # a file system of a given size is root's to mount
+    need("prlimit", "setpriv")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k,mode=777", "srt-test", disk], check=True)
+    for p in [tmp_path, *tmp_path.parents]:
+        if p.stat().st_uid == 0 and p.stat().st_mode & 5 != 5:
+            os.chmod(p, p.stat().st_mode | 5)
+    os.chmod(srt.dir, 0o755)
+    try:
+        (disk / "w").mkdir()
+        os.chown(disk / "w", 54323, 54323)
+        (disk / "d").mkdir(mode=0o777)
+        os.chmod(disk / "d", 0o777)
+        code = ("import os, signal, time\npids = []\n"
+                "def refused(n):\n for i in range(20):\n  try: os.mkdir(f'd/{n}-{i}')\n  except OSError: pass\n"
+                "while True:\n try: p = os.fork()\n except OSError: break\n if p == 0: time.sleep(30); os._exit(0)\n pids.append(p)\n"
+                "fd = os.open('w/fill', os.O_WRONLY | os.O_CREAT)\n"
+                "try:\n while True: os.write(fd, bytes(1000))\nexcept OSError: pass\n"
+                "refused(1)\nos.ftruncate(fd, 0)\nfor p in pids: os.kill(p, 9); os.waitpid(p, 0)\nrefused(2)\n")
+        command = srt.command([PYTHON, "-c", code], {"filesystem": {"allowWrite": [str(disk / "w")]}}, ["--quiet"], str(disk / "e"))
+        done = subprocess.run(["setpriv", "--reuid=54323", "--regid=54323", "--clear-groups", "prlimit", "--nproc=40", *map(os.fsdecode, command)],
+                              cwd=disk, capture_output=True, text=True, check=False, env=srt.environment({"HOME": "/nonexistent"}), timeout=60)
+        with open(disk / "e", encoding="utf-8") as f:
+            told = [json.loads(line) for line in f]
+        assert done.returncode == 0 and told[0]["type"] == "start" and told[-1]["type"] == "exit", (done, told)
+        assert told[-1]["totals"] == {"/filesystem/allowWrite": 40}, told[-1]
+        assert sum(e["type"] == "violation" and "/d/2-" in e["target"] for e in told) == 20, [e["type"] for e in told]
     finally:
         subprocess.run(["umount", "-l", disk], check=False)

@@ -453,6 +453,7 @@ static int resolve(const struct sup *s, pid_t tid, int dirfd, const char *path,
         if (links == MAX_LINKS)
             return ELOOP;
         target[n] = '\0';
+        ret->slash |= n > 0 && target[n - 1] == '/';
         memcpy(text, target, (size_t)n + 1);
     }
     err = settle_dots(s, &parent, ret->name, sizeof(ret->name));

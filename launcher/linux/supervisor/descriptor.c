@@ -167,15 +167,33 @@ static void answer(struct sup *s, const struct seccomp_notif *n,
 
 /* ---- by descriptor ---- */
 
+/* Judge what `mine` is, and perform the call on it, or refuse it. */
+static void change(struct sup *s, const struct seccomp_notif *n,
+                   const struct file_call *row, int mine)
+{
+    char path[SRT_PATH_MAX];
+    struct policy_decision d;
+    int err = EPERM;
+
+    sup_leave();
+    if (!is_foreign_device(s, mine, path, sizeof(path), &d)) {
+        d = judge(s, mine, path, sizeof(path));
+        err = d.verdict == POLICY_DENY ? sup_files_errno(&d, row->check)
+                                       : sup_perform(s, n, mine);
+    }
+    sup_return();
+    if (path[0] == '\0')
+        (void)snprintf(path, sizeof(path), "(a file without a name)");
+    answer(s, n, row, path, &d, err);
+}
+
 void sup_descriptor_call(struct sup *s, const struct seccomp_notif *n,
                          const struct file_call *row, int fd)
 {
     SRT_AUTO_FD int mine = fd == AT_FDCWD
                                ? sup_caller_open(s, (pid_t)n->pid, "cwd")
                                : sup_caller_fd((pid_t)n->pid, fd);
-    char path[SRT_PATH_MAX];
-    struct policy_decision d;
-    int err = EPERM;
+    int err;
 
     if (mine < 0) {
         err = srt_fd_is_lack(errno) ? errno : EBADF;
@@ -189,16 +207,22 @@ void sup_descriptor_call(struct sup *s, const struct seccomp_notif *n,
         sup_answer(s, n->id, EBADF, 0);
         return;
     }
+    change(s, n, row, mine);
+}
+
+void sup_link_call(struct sup *s, const struct seccomp_notif *n,
+                   const struct file_call *row, const struct sup_entry *at)
+{
+    SRT_AUTO_FD int fd = -1;
+
     sup_leave();
-    if (!is_foreign_device(s, mine, path, sizeof(path), &d)) {
-        d = judge(s, mine, path, sizeof(path));
-        err = d.verdict == POLICY_DENY ? sup_files_errno(&d, row->check)
-                                       : sup_perform(s, n, mine);
-    }
+    fd = openat(at->parent, at->name,
+                O_PATH | O_CLOEXEC | (at->slash ? O_DIRECTORY : 0));
     sup_return();
-    if (path[0] == '\0')
-        (void)snprintf(path, sizeof(path), "(a file without a name)");
-    answer(s, n, row, path, &d, err);
+    if (fd < 0)
+        sup_answer(s, n->id, errno, 0);
+    else
+        change(s, n, row, fd);
 }
 
 /* ---- by path ---- */

@@ -148,6 +148,7 @@ static void refuse(struct sup *s, const struct seccomp_notif *n,
     sup_return();
     m.error = v->err;
     m.second = v->second;
+    m.slashes = a->at.slash + 2 * (b != NULL && b->at.slash);
     if (row->kind == FILE_CALL_OPEN) {
         if ((m.flags & WRITES) == 0)
             m.op = EVENTS_OP_FILE_READ;
@@ -162,6 +163,26 @@ static void refuse(struct sup *s, const struct seccomp_notif *n,
     else
         sup_files_add_memory(n, row, &m);
     (void)channel_msg_add(&m, a->requested);
+    sup_refuse(s, n, &m, &v->decision);
+}
+
+/* The second name of a call whose first has none. */
+static void refuse_one(struct sup *s, const struct seccomp_notif *n,
+                       const struct file_call *row, const struct subject *b,
+                       const struct verdict *v)
+{
+    static _Thread_local struct channel_msg m;
+
+    channel_msg_init(&m, CHANNEL_REFUSED, 0, 0);
+    file_calls_describe(row, n->data.args, &m);
+    m.check = CHANNEL_CHECK_CREATE;
+    m.parent = place_of(s, b);
+    m.slashes = b->at.slash;
+    m.error = v->err;
+    (void)channel_msg_add(&m, b->dir);
+    (void)channel_msg_add(&m, b->at.name);
+    channel_msg_skip_to(&m, CHANNEL_REQUESTED);
+    (void)channel_msg_add(&m, b->requested);
     sup_refuse(s, n, &m, &v->decision);
 }
 
@@ -275,6 +296,14 @@ static void go_on(struct sup *s, const struct seccomp_notif *n, int err)
         sup_continue(s, n->id);
 }
 
+/* In a plain mask that reveals something names are absent, too; but where ".."
+ * stands in it, text does not say what the path means. */
+static bool may_hide(const struct sup *s, const struct subject *a)
+{
+    return s->config->plain_masks && a->requested[0] != '\0' &&
+           strstr(a->requested, "..") == NULL;
+}
+
 /* A name that could not be resolved.  Most calls are left to the kernel, with
  * mounts and Landlock behind it; but plain masks do not report.  Changes of
  * mode, owner, times and attributes are never left: a path that becomes a
@@ -287,9 +316,9 @@ static void leave(struct sup *s, const struct seccomp_notif *n,
     bool tells = ours || (row->kind != FILE_CALL_TWO && s->config->plain_masks);
     struct verdict v;
 
-    /* In a plain mask that reveals something names are absent, too. */
-    if ((err == EACCES || (err == ENOENT && s->config->plain_masks)) && tells &&
-        is_masked(s, n, row, a, &v))
+    if ((err == EACCES || (err == ENOENT && may_hide(s, a))) && tells &&
+        is_masked(s, n, row, a, &v) &&
+        (err == EACCES || v.decision.by == POLICY_BY_DENY_READ))
         refuse(s, n, row, a, NULL, &v);
     else if (ours)
         sup_answer(s, n->id, err, 0);
@@ -366,14 +395,14 @@ static bool means_descriptor(const struct seccomp_notif *n,
                              const struct file_call *row)
 {
     return row->check == CHANNEL_CHECK_TIMES && row->dirfd >= 0 &&
-           n->data.args[row->path] == 0 &&
-           arg_dirfd(n, row->dirfd) != AT_FDCWD;
+           n->data.args[row->path] == 0 && arg_dirfd(n, row->dirfd) != AT_FDCWD;
 }
 
 static void call_path(struct sup *s, const struct seccomp_notif *n,
                       const struct file_call *row, enum sup_follow follow)
 {
     AUTO_SUBJECT struct subject a = {.at.parent = -1};
+    const bool to_magic = is_ours_alone(row) && follow == SUP_FOLLOW;
     struct verdict v;
     int err = 0;
 
@@ -381,8 +410,13 @@ static void call_path(struct sup *s, const struct seccomp_notif *n,
         sup_descriptor_call(s, n, row, arg_int(n, row->dirfd));
         return;
     }
-    if (take_name(s, n, row, false, follow, &a) != 0)
+    if (take_name(s, n, row, false, to_magic ? SUP_FOLLOW_TO_MAGIC : follow,
+                  &a) != 0)
         return;
+    if (a.at.magic) { /* what a descriptor is may have no name */
+        sup_link_call(s, n, row, &a.at);
+        return;
+    }
     /* A slash at its end leads on through a link (path_resolution(7)). */
     if (is_ours_alone(row) && a.at.slash && follow == SUP_NOFOLLOW) {
         release_subject(&a);
@@ -428,6 +462,44 @@ static void call_at_flags(struct sup *s, const struct seccomp_notif *n,
               (flags & AT_SYMLINK_NOFOLLOW) == 0 ? SUP_FOLLOW : SUP_NOFOLLOW);
 }
 
+/* linkat(2) of a descriptor, by an empty path or by its link in /proc: of a file
+ * that may have no name (open(2), O_TMPFILE). */
+static bool links_descriptor(struct sup *s, const struct seccomp_notif *n,
+                             const struct file_call *row)
+{
+    AUTO_SUBJECT struct subject a = {.at.parent = -1};
+    const int flags = arg_int(n, row->flags);
+
+    if ((flags & (AT_EMPTY_PATH | AT_SYMLINK_FOLLOW)) == 0 ||
+        sup_caller_string((pid_t)n->pid, n->data.args[row->path], a.requested,
+                          sizeof(a.requested)) != 0)
+        return false;
+    if ((flags & AT_EMPTY_PATH) != 0 && a.requested[0] == '\0')
+        return true;
+    return (flags & AT_SYMLINK_FOLLOW) != 0 &&
+           resolve(s, n, arg_dirfd(n, row->dirfd), SUP_FOLLOW_TO_MAGIC, &a) ==
+               0 &&
+           a.at.magic;
+}
+
+/* Only the new name is judged.  Which file it is, is the kernel's to say: it links
+ * none from another mount, and what the host handed in lies on such. */
+static void link_descriptor(struct sup *s, const struct seccomp_notif *n,
+                            const struct file_call *row)
+{
+    AUTO_SUBJECT struct subject b = {.at.parent = -1};
+    struct verdict v;
+
+    if (take_name(s, n, row, true, SUP_NOFOLLOW, &b) != 0)
+        return;
+    v = judge(s, row, b.full, false);
+    if (v.err == 0) {
+        sup_continue(s, n->id);
+        return;
+    }
+    refuse_one(s, n, row, &b, &v);
+}
+
 static void call_two(struct sup *s, const struct seccomp_notif *n,
                      const struct file_call *row)
 {
@@ -440,8 +512,8 @@ static void call_two(struct sup *s, const struct seccomp_notif *n,
                                  : SUP_NOFOLLOW;
     struct verdict v;
 
-    if (is_link && (arg_int(n, row->flags) & AT_EMPTY_PATH) != 0) {
-        sup_answer(s, n->id, ENOENT, 0); /* needs CAP_DAC_READ_SEARCH */
+    if (is_link && links_descriptor(s, n, row)) {
+        link_descriptor(s, n, row);
         return;
     }
     if (take_name(s, n, row, false, follow, &a) != 0 ||
@@ -460,19 +532,15 @@ static void call_two(struct sup *s, const struct seccomp_notif *n,
 
 /* A name that is no path, in whose network the taken socket is: performed on
  * it, for the descriptor could be another's by then. */
-static void bind_name(struct sup *s, const struct seccomp_notif *n,
+static void bind_name(struct sup *s, const struct seccomp_notif *n, int fd,
                       const struct sockaddr_un *addr, size_t len)
 {
-    SRT_AUTO_FD int fd = sup_caller_fd((pid_t)n->pid, (int)n->data.args[0]);
+    int err = fd < 0 ? EBADF : 0;
 
-    if (fd < 0)
-        sup_answer(s, n->id, srt_fd_is_lack(errno) ? errno : EBADF, 0);
-    else if (!sup_sockets_refuse_foreign(s, n, fd))
-        sup_answer(s, n->id,
-                   bind(fd, (const struct sockaddr *)addr, (socklen_t)len) == 0
-                       ? 0
-                       : errno,
-                   0);
+    if (err == 0 &&
+        bind(fd, (const struct sockaddr *)addr, (socklen_t)len) != 0)
+        err = errno;
+    sup_answer(s, n->id, err, 0);
 }
 
 /* Only a path makes a file; the mounts stand behind what is continued.  Streams
@@ -482,12 +550,17 @@ static void call_bind(struct sup *s, const struct seccomp_notif *n,
 {
     AUTO_SUBJECT struct subject a = {.at.parent = -1};
     struct sockaddr_un addr = {0};
+    SRT_AUTO_FD int fd = sup_caller_fd((pid_t)n->pid, (int)n->data.args[0]);
     size_t len = n->data.args[2] & 0xffffffffu;
     struct verdict v;
     int err;
 
     if (len > sizeof(addr))
         len = sizeof(addr);
+    /* Whatever the address says: the kernel reads it again. */
+    if (fd >= 0 && sup_sockets_is_unix(fd) &&
+        sup_sockets_refuse_foreign(s, n, fd))
+        return;
     if (len < sizeof(addr.sun_family) ||
         sup_caller_read((pid_t)n->pid, n->data.args[1], &addr, len) != 0 ||
         addr.sun_family != AF_UNIX) {
@@ -496,7 +569,7 @@ static void call_bind(struct sup *s, const struct seccomp_notif *n,
     }
     if (len <= offsetof(struct sockaddr_un, sun_path) ||
         addr.sun_path[0] == '\0') {
-        bind_name(s, n, &addr, len);
+        bind_name(s, n, fd, &addr, len);
         return;
     }
     memcpy(a.requested, addr.sun_path, sizeof(addr.sun_path));

@@ -14,6 +14,10 @@
 void sup_descriptor_call(struct sup *s, const struct seccomp_notif *n,
                          const struct file_call *row, int fd);
 
+/* descriptor.c: the same on what the link `at` in /proc stands for. */
+void sup_link_call(struct sup *s, const struct seccomp_notif *n,
+                   const struct file_call *row, const struct sup_entry *at);
+
 /* files_stream.c: is it the name in /proc of a stream of the caller's that may be
  * opened so?  Leaves and returns. */
 bool sup_files_is_own_stream(const struct sup_entry *at);

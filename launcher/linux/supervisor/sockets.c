@@ -17,6 +17,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -432,11 +433,27 @@ static void connect_inet(struct sup *s, const struct seccomp_notif *n,
     if (sup_sockets_refuse_foreign(s, n, *socket))
         return;
     memcpy(&given, address, len < sizeof(given) ? len : sizeof(given));
+    /* An address of the other family is the kernel's to refuse. */
     if (int_option(*socket, SOL_SOCKET, SO_TYPE) == SOCK_STREAM &&
-        (given.sa.sa_family == AF_INET || given.sa.sa_family == AF_INET6))
+        given.sa.sa_family == int_option(*socket, SOL_SOCKET, SO_DOMAIN))
         connect_tcp(s, n, socket, &given, len);
     else
         connect_other(s, n, *socket, address, len);
+}
+
+bool sup_sockets_is_unix(int fd)
+{
+    return int_option(fd, SOL_SOCKET, SO_DOMAIN) == AF_UNIX;
+}
+
+/* Netlink to others than the kernel: the supervisor's to do, not the caller's
+ * (netlink_connect() of the kernel). */
+static bool needs_capability(const struct sockaddr_storage *address)
+{
+    struct sockaddr_nl nl;
+
+    memcpy(&nl, address, sizeof(nl));
+    return nl.nl_family == AF_NETLINK && (nl.nl_pid != 0 || nl.nl_groups != 0);
 }
 
 void sup_sockets_call(struct sup *s, const struct seccomp_notif *n)
@@ -462,6 +479,8 @@ void sup_sockets_call(struct sup *s, const struct seccomp_notif *n)
     }
     switch (int_option(fd, SOL_SOCKET, SO_DOMAIN)) {
     case AF_UNIX:
+        if (sup_sockets_refuse_foreign(s, n, fd))
+            break;
         sup_unix_connect(s, n, fd, &address, (socklen_t)len);
         break;
     case AF_INET:
@@ -472,7 +491,9 @@ void sup_sockets_call(struct sup *s, const struct seccomp_notif *n)
         sup_answer(s, n->id, ENOTSOCK, 0);
         break;
     default:
-        err = sup_sockets_connect_now(fd, &address, (socklen_t)len);
+        err = needs_capability(&address)
+                  ? EPERM
+                  : sup_sockets_connect_now(fd, &address, (socklen_t)len);
         sup_answer(s, n->id, err, 0);
         break;
     }

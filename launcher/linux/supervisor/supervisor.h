@@ -136,6 +136,7 @@ void sup_sockets_call(struct sup *s, const struct seccomp_notif *n);
  * that was handed in).  False: it is, and nothing was answered. */
 bool sup_sockets_refuse_foreign(struct sup *s, const struct seccomp_notif *n,
                                 int socket);
+bool sup_sockets_is_unix(int fd);
 /* syscalls.c: a system call that is refused whatever it is asked for. */
 void sup_syscalls_refuse(struct sup *s, const struct seccomp_notif *n);
 /* The launcher's answer for a SUP_SLOT_CONNECT. */

@@ -82,8 +82,8 @@ static int describe(const struct seccomp_notif *n, char *out, size_t size)
     }
 }
 
-/* Calls that some hosts leave to root: the setting, from which value on, and the
- * errno for others. */
+/* Calls that some hosts leave to root: the setting, from which value on ('0': at
+ * that alone), and the errno for others. */
 static const struct {
     int nr;
     const char *setting; /* below /proc/sys */
@@ -93,6 +93,7 @@ static const struct {
     {SYS_bpf, "kernel/unprivileged_bpf_disabled", '1', EPERM},
     {SYS_syslog, "kernel/dmesg_restrict", '1', EPERM},
     {SYS_perf_event_open, "kernel/perf_event_paranoid", '3', EACCES},
+    {SYS_userfaultfd, "vm/unprivileged_userfaultfd", '0', EPERM},
 };
 
 /* 0: anybody may; so too where the setting does not exist. */
@@ -107,7 +108,9 @@ static int host_errno(const struct sup *s, int nr)
             continue;
         (void)snprintf(path, sizeof(path), "sys/%s", by_setting[i].setting);
         fd = openat(s->proc, path, O_RDONLY | O_CLOEXEC);
-        if (fd >= 0 && read(fd, &value, 1) == 1 && value >= by_setting[i].from)
+        if (fd >= 0 && read(fd, &value, 1) == 1 &&
+            (by_setting[i].from == '0' ? value == '0'
+                                       : value >= by_setting[i].from))
             return by_setting[i].err;
     }
     return 0;
@@ -140,6 +143,10 @@ static int errno_of_user(const struct sup *s, const struct seccomp_notif *n)
         return a[0] == BPF_MAP_CREATE || a[0] == BPF_PROG_LOAD
                    ? host_errno(s, SYS_bpf)
                    : 0;
+    case SYS_userfaultfd: /* 1: UFFD_USER_MODE_ONLY */
+        return (a[0] & 1) == 0 ? host_errno(s, SYS_userfaultfd) : 0;
+    case SYS_open_tree: /* 1: OPEN_TREE_CLONE */
+        return (a[2] & 1) != 0 ? EPERM : 0;
     case SYS_clone:
     case SYS_unshare:
         return makes_roots_namespaces(a[0]) ? EPERM : 0;
@@ -147,6 +154,17 @@ static int errno_of_user(const struct sup *s, const struct seccomp_notif *n)
         return filter_is_privileged(n->data.nr) ? EPERM
                                                 : host_errno(s, n->data.nr);
     }
+}
+
+/* Has the host's kernel this kind of socket?  To ask it would load what it has. */
+static bool may_be_unknown(const struct seccomp_notif *n)
+{
+    const int family = (int)n->data.args[0];
+
+    return (n->data.nr == SYS_socket || n->data.nr == SYS_socketpair) &&
+           family != AF_UNIX && family != AF_PACKET &&
+           !((family == AF_INET || family == AF_INET6) &&
+             (n->data.args[1] & 0xf) == SOCK_RAW);
 }
 
 void sup_syscalls_refuse(struct sup *s, const struct seccomp_notif *n)
@@ -167,6 +185,7 @@ void sup_syscalls_refuse(struct sup *s, const struct seccomp_notif *n)
     m.error = describe(n, what, sizeof(what));
     m.op = EVENTS_OP_SYSCALL;
     m.check = CHANNEL_CHECK_NONE;
+    m.uncertain = may_be_unknown(n);
     (void)channel_msg_add(&m, "");
     (void)channel_msg_add(&m, what);
     sup_refuse(s, n, &m, &d);

@@ -149,7 +149,7 @@ static void refuse(struct sup *s, const struct seccomp_notif *n,
 
     channel_msg_init(&m, CHANNEL_REFUSED, 0, 0);
     m.op = EVENTS_OP_UNIX_CONNECT;
-    m.check = CHANNEL_CHECK_NONE;
+    m.check = CHANNEL_CHECK_CONNECT;
     m.error = EACCES;
     (void)channel_msg_add(&m, parent);
     (void)channel_msg_add(&m, name != NULL ? name : "");

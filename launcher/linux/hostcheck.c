@@ -21,11 +21,6 @@
 #include "launcher/linux/hostcheck_parts.h"
 #include "launcher/linux/mount_id.h"
 
-#ifndef RENAME_NOREPLACE
-# define RENAME_NOREPLACE 1
-# define RENAME_EXCHANGE  2
-#endif
-
 #define AUTO_NAME __attribute__((cleanup(release_name)))
 
 static void release_name(struct hostcheck_name *n)
@@ -252,11 +247,28 @@ static int check_second(const struct channel_msg *m,
     return 0;
 }
 
+/* Where it goes: over nothing, or over another of its kind. */
+static int check_moved(const struct hostcheck_name *from,
+                       const struct hostcheck_name *to, bool exchange)
+{
+    int err;
+
+    if (!to->exists)
+        return may_change_dir(to);
+    err = may_delete(to);
+    if (err != 0 || exchange)
+        return err;
+    if (S_ISDIR(from->st.st_mode) && !S_ISDIR(to->st.st_mode))
+        return ENOTDIR;
+    if (!S_ISDIR(from->st.st_mode) && S_ISDIR(to->st.st_mode))
+        return EISDIR;
+    return S_ISDIR(to->st.st_mode) && !is_empty(to) ? ENOTEMPTY : 0;
+}
+
 static int check_rename(const struct channel_msg *m,
                         const struct hostcheck_name *from,
                         const struct hostcheck_name *to)
 {
-    bool exchange = (m->flags & RENAME_EXCHANGE) != 0;
     int err;
 
     if (is_root(from) || is_root(to))
@@ -284,16 +296,7 @@ static int check_rename(const struct channel_msg *m,
         err = hostcheck_may(from->dir, from->text, W_OK);
     if (err != 0)
         return err;
-    if (!to->exists)
-        return may_change_dir(to);
-    err = may_delete(to);
-    if (err != 0 || exchange)
-        return err;
-    if (S_ISDIR(from->st.st_mode) && !S_ISDIR(to->st.st_mode))
-        return ENOTDIR;
-    if (!S_ISDIR(from->st.st_mode) && S_ISDIR(to->st.st_mode))
-        return EISDIR;
-    return S_ISDIR(to->st.st_mode) && !is_empty(to) ? ENOTEMPTY : 0;
+    return check_moved(from, to, (m->flags & RENAME_EXCHANGE) != 0);
 }
 
 static int check_link(const struct channel_msg *m,
@@ -322,80 +325,6 @@ static int check_link(const struct channel_msg *m,
          hostcheck_may(from->dir, from->text, R_OK | W_OK) != 0))
         return EPERM;
     return 0;
-}
-
-static bool is_mkdir(int nr)
-{
-#ifdef SYS_mkdir
-    if (nr == SYS_mkdir)
-        return true;
-#endif
-    return nr == SYS_mkdirat;
-}
-
-/* A path that ends in a slash must be a directory's. */
-static bool names_directory(const struct channel_msg *m)
-{
-    return (m->slashes & 1) != 0;
-}
-
-/* Its last component as it was written: "." and ".." are no names. */
-static bool ends_in(const struct channel_msg *m, const char *dots)
-{
-    const char *requested = channel_msg_text(m, CHANNEL_REQUESTED);
-    const char *slash;
-    size_t len = strlen(requested);
-
-    while (len > 1 && requested[len - 1] == '/')
-        len--;
-    slash = memrchr(requested, '/', len);
-    if (slash != NULL) {
-        len -= (size_t)(slash + 1 - requested);
-        requested = slash + 1;
-    }
-    return len == strlen(dots) && memcmp(requested, dots, len) == 0;
-}
-
-/* 0, or what stands against it before any name is looked up. */
-static int check_flags(const struct channel_msg *m)
-{
-    const unsigned renames = RENAME_NOREPLACE | RENAME_EXCHANGE |
-                             4u /* RENAME_WHITEOUT */;
-
-    if (m->check == CHANNEL_CHECK_RENAME &&
-        (((unsigned)m->flags & ~renames) != 0 ||
-         ((m->flags & RENAME_EXCHANGE) != 0 &&
-          (m->flags & ~RENAME_EXCHANGE) != 0)))
-        return EINVAL;
-    if (m->check == CHANNEL_CHECK_REMOVE && (m->flags & ~AT_REMOVEDIR) != 0)
-        return EINVAL;
-    return 0;
-}
-
-/* What only the written form of the names says. */
-static int check_form(const struct channel_msg *m,
-                      const struct hostcheck_name *a,
-                      const struct hostcheck_name *b)
-{
-    const bool renames = m->check == CHANNEL_CHECK_RENAME;
-    const bool dir = a->exists && S_ISDIR(a->st.st_mode);
-
-    if (renames && (ends_in(m, ".") || ends_in(m, "..")))
-        return EBUSY;
-    if (m->check == CHANNEL_CHECK_REMOVE && (m->flags & AT_REMOVEDIR) != 0 &&
-        (ends_in(m, ".") || ends_in(m, "..")))
-        return ends_in(m, ".") ? EINVAL : ENOTEMPTY;
-    if (m->check == CHANNEL_CHECK_CREATE)
-        return names_directory(m) && !a->exists && !is_mkdir(m->nr) ? ENOENT
-                                                                    : 0;
-    if (m->check == CHANNEL_CHECK_LINK && (m->slashes & 2) != 0 && !b->exists)
-        return ENOENT;
-    if (m->check == CHANNEL_CHECK_OPEN && (m->flags & O_CREAT) != 0)
-        return names_directory(m) ? EISDIR : 0;
-    return a->exists && !dir &&
-                   (names_directory(m) || (renames && m->slashes != 0))
-               ? ENOTDIR
-               : 0;
 }
 
 /* One of the two names lies in the other.  Over a directory that holds it a
@@ -477,7 +406,7 @@ static int check_connect(const struct hostcheck_name *n)
 static int check(const struct channel_msg *m, const struct hostcheck_name *a,
                  const struct hostcheck_name *b)
 {
-    int err = check_form(m, a, b);
+    int err = hostcheck_form(m, a, b);
 
     if (err != 0)
         return err;
@@ -540,7 +469,7 @@ enum hostcheck_answer hostcheck_write(const struct channel_msg *m,
 
     if (m->check == CHANNEL_CHECK_NONE)
         return HOSTCHECK_WOULD_PASS;
-    err = check_flags(m);
+    err = hostcheck_form_flags(m);
     if (err != 0)
         return hostcheck_answer_of(err, ret_errno);
     err = reach(m, CHANNEL_DIR, &m->parent, &a, &same);

@@ -7,6 +7,13 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include "launcher/linux/channel.h"
+
+#ifndef RENAME_NOREPLACE
+# define RENAME_NOREPLACE 1
+# define RENAME_EXCHANGE  2
+#endif
+
 /* One name on the host. */
 struct hostcheck_name {
     int dir; /* owned, O_PATH */
@@ -25,6 +32,12 @@ bool hostcheck_is_read_only(int fd);
 
 /* Has srt this capability outside (capabilities(7))? */
 bool hostcheck_is_capable(unsigned cap);
+
+/* hostcheck_form.c: 0, or the errno of flags; of names that are reached (b: the
+ * second, if there is one) */
+int hostcheck_form_flags(const struct channel_msg *m);
+int hostcheck_form(const struct channel_msg *m, const struct hostcheck_name *a,
+                   const struct hostcheck_name *b);
 
 /* hostcheck_change.c: 0, or the errno that the kernel would have */
 

@@ -53,6 +53,8 @@ def test_refused_calls_are_events(srt):
         names += ["mount", "init_module", "setns"]
         with open("/proc/sys/kernel/unprivileged_bpf_disabled", encoding="ascii") as f:
             names += ["bpf"] if f.read() != "0\n" else []
+        with open("/proc/sys/vm/unprivileged_userfaultfd", encoding="ascii") as f:
+            names += ["userfaultfd"] if f.read() == "0\n" else []
         assert words[4] == words[9] == "EPERM", words
     assert sorted(names) == sorted(["bpf", "add_key", "keyctl", "perf_event_open", "mount", "unshare", "setns", "userfaultfd",
                      "open_by_handle_at", "init_module"]), r

@@ -19,32 +19,11 @@
 
 #include "base/path.h"
 #include "launcher/linux/supervisor/files.h"
+#include "launcher/linux/supervisor/subject.h"
 
-#define WRITES (O_ACCMODE | O_CREAT | O_TRUNC)
-
-/* One name of a call, resolved in the sandbox's mounts. */
-struct subject {
-    char requested[SRT_PATH_MAX]; /* as the program wrote it */
-    struct sup_entry at;
-    char dir[SRT_PATH_MAX];  /* real path of parent */
-    char full[SRT_PATH_MAX]; /* dir/name */
-};
-
-#define AUTO_SUBJECT __attribute__((cleanup(release_subject)))
-
-static void release_subject(struct subject *s)
+void sup_subject_release(struct sup_subject *s)
 {
     srt_fd_close(&s->at.parent);
-}
-
-static int arg_int(const struct seccomp_notif *n, int8_t index)
-{
-    return index < 0 ? 0 : (int)n->data.args[index];
-}
-
-static int arg_dirfd(const struct seccomp_notif *n, int8_t index)
-{
-    return index < 0 ? AT_FDCWD : (int)n->data.args[index];
 }
 
 static void warn_unreadable(struct sup *s, pid_t tid)
@@ -65,8 +44,8 @@ static void warn_unreadable(struct sup *s, pid_t tid)
     sup_send(s, &m, NULL, 0);
 }
 
-static int resolve(struct sup *s, const struct seccomp_notif *n, int dirfd,
-                   enum sup_follow follow, struct subject *ret)
+int sup_subject_resolve(struct sup *s, const struct seccomp_notif *n, int dirfd,
+                        enum sup_follow follow, struct sup_subject *ret)
 {
     int err = sup_caller_resolve(s, (pid_t)n->pid, dirfd, ret->requested,
                                  follow, &ret->at);
@@ -97,13 +76,6 @@ int sup_files_errno(const struct policy_decision *d, enum channel_check check)
     return EROFS;
 }
 
-/* What is answered to a call, and by which decision. */
-struct verdict {
-    int err;     /* 0: it is allowed */
-    bool second; /* of two names, it is the second that is refused */
-    struct policy_decision decision;
-};
-
 struct channel_place sup_files_place(const struct sup *s, const char *dir)
 {
     struct stat st = {0};
@@ -118,8 +90,8 @@ struct channel_place sup_files_place(const struct sup *s, const char *dir)
                    : (struct channel_place){0};
 }
 
-static struct channel_place place_of(const struct sup *s,
-                                     const struct subject *a)
+struct channel_place sup_subject_place(const struct sup *s,
+                                       const struct sup_subject *a)
 {
     struct stat st;
 
@@ -129,9 +101,11 @@ static struct channel_place place_of(const struct sup *s,
     return (struct channel_place){st.st_dev, st.st_ino};
 }
 
-static void refuse(struct sup *s, const struct seccomp_notif *n,
-                   const struct file_call *row, const struct subject *a,
-                   const struct subject *b, const struct verdict *v)
+void sup_subject_refuse(struct sup *s, const struct seccomp_notif *n,
+                        const struct file_call *row,
+                        const struct sup_subject *a,
+                        const struct sup_subject *b,
+                        const struct sup_verdict *v)
 {
     static _Thread_local struct channel_msg m;
     struct stat st = {0};
@@ -142,9 +116,9 @@ static void refuse(struct sup *s, const struct seccomp_notif *n,
     sup_leave();
     exists = fstatat(a->at.parent, a->at.name, &st,
                      AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) == 0;
-    m.parent = place_of(s, a);
+    m.parent = sup_subject_place(s, a);
     if (b != NULL)
-        m.parent2 = place_of(s, b);
+        m.parent2 = sup_subject_place(s, b);
     sup_return();
     m.error = v->err;
     m.second = v->second;
@@ -163,26 +137,6 @@ static void refuse(struct sup *s, const struct seccomp_notif *n,
     else
         sup_files_add_memory(n, row, &m);
     (void)channel_msg_add(&m, a->requested);
-    sup_refuse(s, n, &m, &v->decision);
-}
-
-/* The second name of a call whose first has none. */
-static void refuse_one(struct sup *s, const struct seccomp_notif *n,
-                       const struct file_call *row, const struct subject *b,
-                       const struct verdict *v)
-{
-    static _Thread_local struct channel_msg m;
-
-    channel_msg_init(&m, CHANNEL_REFUSED, 0, 0);
-    file_calls_describe(row, n->data.args, &m);
-    m.check = CHANNEL_CHECK_CREATE;
-    m.parent = place_of(s, b);
-    m.slashes = b->at.slash;
-    m.error = v->err;
-    (void)channel_msg_add(&m, b->dir);
-    (void)channel_msg_add(&m, b->at.name);
-    channel_msg_skip_to(&m, CHANNEL_REQUESTED);
-    (void)channel_msg_add(&m, b->requested);
     sup_refuse(s, n, &m, &v->decision);
 }
 
@@ -206,12 +160,12 @@ static const struct plan_region *keeper_of(struct sup *s,
     return keeper;
 }
 
-static struct verdict judge(struct sup *s, const struct file_call *row,
-                            const char *path, bool reads)
+struct sup_verdict sup_subject_judge(struct sup *s, const struct file_call *row,
+                                     const char *path, bool reads)
 {
-    struct verdict v = {.decision = reads
-                                        ? policy_decide_read(s->image, path)
-                                        : policy_decide_write(s->image, path)};
+    struct sup_verdict v = {
+        .decision = reads ? policy_decide_read(s->image, path)
+                          : policy_decide_write(s->image, path)};
     const struct plan_region *keeper = reads ? NULL : keeper_of(s, row, path);
 
     if (v.decision.verdict == POLICY_DENY)
@@ -229,22 +183,23 @@ static struct verdict judge(struct sup *s, const struct file_call *row,
 
 /* An allowed call goes on, with the mounts and Landlock behind it.  Where a
  * mount will refuse it, the launcher is told: that is no line of the policy. */
-static void let_go_on(struct sup *s, const struct seccomp_notif *n,
-                      const struct file_call *row, const struct subject *a,
-                      const struct subject *b, struct verdict *v)
+void sup_subject_let_go_on(struct sup *s, const struct seccomp_notif *n,
+                           const struct file_call *row,
+                           const struct sup_subject *a,
+                           const struct sup_subject *b, struct sup_verdict *v)
 {
     v->err = sup_files_stop(row->check, &a->at, b != NULL ? &b->at : NULL);
     if (v->err == 0)
         sup_continue(s, n->id);
     else
-        refuse(s, n, row, a, b, v);
+        sup_subject_refuse(s, n, row, a, b, v);
 }
 
 /* ---- taking the names ---- */
 
 /* The name of a path that cannot be resolved, as text: dir and name of *a. */
 static bool name_as_text(struct sup *s, const struct seccomp_notif *n,
-                         int8_t dirfd, struct subject *a)
+                         int8_t dirfd, struct sup_subject *a)
 {
     char from[32] = "cwd";
     char start[SRT_PATH_MAX] = "/";
@@ -269,8 +224,8 @@ static bool name_as_text(struct sup *s, const struct seccomp_notif *n,
 
 /* Is it a plain mask that is in the way, which cannot report by itself? */
 static bool is_masked(struct sup *s, const struct seccomp_notif *n,
-                      const struct file_call *row, struct subject *a,
-                      struct verdict *ret)
+                      const struct file_call *row, struct sup_subject *a,
+                      struct sup_verdict *ret)
 {
     int flags = arg_int(n, row->flags);
     bool reads = row->kind == FILE_CALL_OPEN && row->flags >= 0 &&
@@ -278,7 +233,7 @@ static bool is_masked(struct sup *s, const struct seccomp_notif *n,
 
     if (!name_as_text(s, n, row->dirfd, a))
         return false;
-    *ret = (struct verdict){
+    *ret = (struct sup_verdict){
         .err = EACCES,
         .decision = reads ? policy_decide_read(s->image, a->full)
                           : policy_decide_write(s->image, a->full)};
@@ -287,7 +242,7 @@ static bool is_masked(struct sup *s, const struct seccomp_notif *n,
 
 /* The kernel says why, in its own words; but where we could not look, a name
  * may be denied that only its name protects. */
-static void go_on(struct sup *s, const struct seccomp_notif *n, int err)
+void sup_subject_go_on(struct sup *s, const struct seccomp_notif *n, int err)
 {
     /* Nor is a real path that is too long to be judged the kernel's to take. */
     if (srt_fd_is_lack(err) || err == ENAMETOOLONG)
@@ -298,7 +253,7 @@ static void go_on(struct sup *s, const struct seccomp_notif *n, int err)
 
 /* In a plain mask that reveals something names are absent, too; but where ".."
  * stands in it, text does not say what the path means. */
-static bool may_hide(const struct sup *s, const struct subject *a)
+static bool may_hide(const struct sup *s, const struct sup_subject *a)
 {
     return s->config->plain_masks && a->requested[0] != '\0' &&
            strstr(a->requested, "..") == NULL;
@@ -310,27 +265,27 @@ static bool may_hide(const struct sup *s, const struct subject *a)
  * stream's link in /proc meanwhile would lead to a mount of the host, which
  * neither covers. */
 static void leave(struct sup *s, const struct seccomp_notif *n,
-                  const struct file_call *row, struct subject *a, int err)
+                  const struct file_call *row, struct sup_subject *a, int err)
 {
     bool ours = is_ours_alone(row);
     bool tells = ours || (row->kind != FILE_CALL_TWO && s->config->plain_masks);
-    struct verdict v;
+    struct sup_verdict v;
 
     if ((err == EACCES || (err == ENOENT && may_hide(s, a))) && tells &&
         is_masked(s, n, row, a, &v) &&
         (err == EACCES || v.decision.by == POLICY_BY_DENY_READ))
-        refuse(s, n, row, a, NULL, &v);
+        sup_subject_refuse(s, n, row, a, NULL, &v);
     else if (ours)
         sup_answer(s, n->id, err, 0);
     else
-        go_on(s, n, err);
+        sup_subject_go_on(s, n, err);
 }
 
 /* Read and resolve one name.  0; or an errno after which the call was already
  * answered or continued. */
-static int take_name(struct sup *s, const struct seccomp_notif *n,
+int sup_subject_take(struct sup *s, const struct seccomp_notif *n,
                      const struct file_call *row, bool second,
-                     enum sup_follow follow, struct subject *ret)
+                     enum sup_follow follow, struct sup_subject *ret)
 {
     int8_t dirfd = second ? row->dirfd2 : row->dirfd;
     int8_t path = second ? row->path2 : row->path;
@@ -347,7 +302,7 @@ static int take_name(struct sup *s, const struct seccomp_notif *n,
         sup_answer(s, n->id, err, 0);
         return err;
     }
-    err = resolve(s, n, arg_dirfd(n, dirfd), follow, ret);
+    err = sup_subject_resolve(s, n, arg_dirfd(n, dirfd), follow, ret);
     /* It leads nowhere: the kernel says so in its own words, and a mask that is
      * in the way reports. */
     if (err != 0)
@@ -360,34 +315,35 @@ static int take_name(struct sup *s, const struct seccomp_notif *n,
 static void call_open(struct sup *s, const struct seccomp_notif *n,
                       const struct file_call *row)
 {
-    AUTO_SUBJECT struct subject a = {.at.parent = -1};
+    AUTO_SUBJECT struct sup_subject a = {.at.parent = -1};
     const int flags = file_calls_flags(row, n->data.args);
     bool follow = (flags & O_NOFOLLOW) == 0 &&
                   (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
     bool reads = (flags & WRITES) == 0;
-    struct verdict v;
+    struct sup_verdict v;
     int err = 0;
 
-    if (take_name(s, n, row, false, follow ? SUP_FOLLOW_TO_MAGIC : SUP_NOFOLLOW,
-                  &a) != 0)
+    if (sup_subject_take(s, n, row, false,
+                         follow ? SUP_FOLLOW_TO_MAGIC : SUP_NOFOLLOW, &a) != 0)
         return;
     if ((a.at.magic || !follow) && sup_files_is_own_stream(&a.at)) {
         err = ENOENT;
     } else if (a.at.magic) {
-        release_subject(&a);
-        err = resolve(s, n, arg_dirfd(n, row->dirfd), SUP_FOLLOW, &a);
+        sup_subject_release(&a);
+        err = sup_subject_resolve(s, n, arg_dirfd(n, row->dirfd), SUP_FOLLOW,
+                                  &a);
     }
     if (err != 0) {
-        go_on(s, n, err);
+        sup_subject_go_on(s, n, err);
         return;
     }
-    v = judge(s, row, a.full, reads);
+    v = sup_subject_judge(s, row, a.full, reads);
     if (v.err != 0)
-        refuse(s, n, row, &a, NULL, &v);
+        sup_subject_refuse(s, n, row, &a, NULL, &v);
     else if (reads)
         sup_continue(s, n->id);
     else
-        let_go_on(s, n, row, &a, NULL, &v);
+        sup_subject_let_go_on(s, n, row, &a, NULL, &v);
 }
 
 /* futimesat(2) and utimensat(2) without a path: futimes(3), futimens(3). */
@@ -401,17 +357,17 @@ static bool means_descriptor(const struct seccomp_notif *n,
 static void call_path(struct sup *s, const struct seccomp_notif *n,
                       const struct file_call *row, enum sup_follow follow)
 {
-    AUTO_SUBJECT struct subject a = {.at.parent = -1};
+    AUTO_SUBJECT struct sup_subject a = {.at.parent = -1};
     const bool to_magic = is_ours_alone(row) && follow == SUP_FOLLOW;
-    struct verdict v;
+    struct sup_verdict v;
     int err = 0;
 
     if (means_descriptor(n, row)) {
         sup_descriptor_call(s, n, row, arg_int(n, row->dirfd));
         return;
     }
-    if (take_name(s, n, row, false, to_magic ? SUP_FOLLOW_TO_MAGIC : follow,
-                  &a) != 0)
+    if (sup_subject_take(s, n, row, false,
+                         to_magic ? SUP_FOLLOW_TO_MAGIC : follow, &a) != 0)
         return;
     if (a.at.magic) { /* what a descriptor is may have no name */
         sup_link_call(s, n, row, &a.at);
@@ -419,20 +375,21 @@ static void call_path(struct sup *s, const struct seccomp_notif *n,
     }
     /* A slash at its end leads on through a link (path_resolution(7)). */
     if (is_ours_alone(row) && a.at.slash && follow == SUP_NOFOLLOW) {
-        release_subject(&a);
-        err = resolve(s, n, arg_dirfd(n, row->dirfd), SUP_FOLLOW, &a);
+        sup_subject_release(&a);
+        err = sup_subject_resolve(s, n, arg_dirfd(n, row->dirfd), SUP_FOLLOW,
+                                  &a);
     }
     if (err != 0) {
         leave(s, n, row, &a, err);
         return;
     }
-    v = judge(s, row, a.full, false);
+    v = sup_subject_judge(s, row, a.full, false);
     if (v.err != 0)
-        refuse(s, n, row, &a, NULL, &v);
+        sup_subject_refuse(s, n, row, &a, NULL, &v);
     else if (is_ours_alone(row))
         sup_path_perform(s, n, row, &a.at);
     else
-        let_go_on(s, n, row, &a, NULL, &v);
+        sup_subject_let_go_on(s, n, row, &a, NULL, &v);
 }
 
 static void call_at_flags(struct sup *s, const struct seccomp_notif *n,
@@ -460,130 +417,6 @@ static void call_at_flags(struct sup *s, const struct seccomp_notif *n,
     }
     call_path(s, n, row,
               (flags & AT_SYMLINK_NOFOLLOW) == 0 ? SUP_FOLLOW : SUP_NOFOLLOW);
-}
-
-/* linkat(2) of a descriptor, by an empty path or by its link in /proc: of a file
- * that may have no name (open(2), O_TMPFILE). */
-static bool links_descriptor(struct sup *s, const struct seccomp_notif *n,
-                             const struct file_call *row)
-{
-    AUTO_SUBJECT struct subject a = {.at.parent = -1};
-    const int flags = arg_int(n, row->flags);
-
-    if ((flags & (AT_EMPTY_PATH | AT_SYMLINK_FOLLOW)) == 0 ||
-        sup_caller_string((pid_t)n->pid, n->data.args[row->path], a.requested,
-                          sizeof(a.requested)) != 0)
-        return false;
-    if ((flags & AT_EMPTY_PATH) != 0 && a.requested[0] == '\0')
-        return true;
-    return (flags & AT_SYMLINK_FOLLOW) != 0 &&
-           resolve(s, n, arg_dirfd(n, row->dirfd), SUP_FOLLOW_TO_MAGIC, &a) ==
-               0 &&
-           a.at.magic;
-}
-
-/* Only the new name is judged.  Which file it is, is the kernel's to say: it links
- * none from another mount, and what the host handed in lies on such. */
-static void link_descriptor(struct sup *s, const struct seccomp_notif *n,
-                            const struct file_call *row)
-{
-    AUTO_SUBJECT struct subject b = {.at.parent = -1};
-    struct verdict v;
-
-    if (take_name(s, n, row, true, SUP_NOFOLLOW, &b) != 0)
-        return;
-    v = judge(s, row, b.full, false);
-    if (v.err == 0) {
-        sup_continue(s, n->id);
-        return;
-    }
-    refuse_one(s, n, row, &b, &v);
-}
-
-static void call_two(struct sup *s, const struct seccomp_notif *n,
-                     const struct file_call *row)
-{
-    AUTO_SUBJECT struct subject a = {.at.parent = -1};
-    AUTO_SUBJECT struct subject b = {.at.parent = -1};
-    bool is_link = row->check == CHANNEL_CHECK_LINK;
-    enum sup_follow follow = is_link && (arg_int(n, row->flags) &
-                                         AT_SYMLINK_FOLLOW) != 0
-                                 ? SUP_FOLLOW
-                                 : SUP_NOFOLLOW;
-    struct verdict v;
-
-    if (is_link && links_descriptor(s, n, row)) {
-        link_descriptor(s, n, row);
-        return;
-    }
-    if (take_name(s, n, row, false, follow, &a) != 0 ||
-        take_name(s, n, row, true, SUP_NOFOLLOW, &b) != 0)
-        return;
-    v = judge(s, row, a.full, false);
-    if (v.err == 0) {
-        v = judge(s, row, b.full, false);
-        v.second = true;
-    }
-    if (v.err == 0)
-        let_go_on(s, n, row, &a, &b, &v);
-    else
-        refuse(s, n, row, &a, &b, &v);
-}
-
-/* A name that is no path, in whose network the taken socket is: performed on
- * it, for the descriptor could be another's by then. */
-static void bind_name(struct sup *s, const struct seccomp_notif *n, int fd,
-                      const struct sockaddr_un *addr, size_t len)
-{
-    int err = fd < 0 ? EBADF : 0;
-
-    if (err == 0 &&
-        bind(fd, (const struct sockaddr *)addr, (socklen_t)len) != 0)
-        err = errno;
-    sup_answer(s, n->id, err, 0);
-}
-
-/* Only a path makes a file; the mounts stand behind what is continued.  Streams
- * are of AF_UNIX at most, so other sockets are the sandbox's own. */
-static void call_bind(struct sup *s, const struct seccomp_notif *n,
-                      const struct file_call *row)
-{
-    AUTO_SUBJECT struct subject a = {.at.parent = -1};
-    struct sockaddr_un addr = {0};
-    SRT_AUTO_FD int fd = sup_caller_fd((pid_t)n->pid, (int)n->data.args[0]);
-    size_t len = n->data.args[2] & 0xffffffffu;
-    struct verdict v;
-    int err;
-
-    if (len > sizeof(addr))
-        len = sizeof(addr);
-    /* Whatever the address says: the kernel reads it again. */
-    if (fd >= 0 && sup_sockets_is_unix(fd) &&
-        sup_sockets_refuse_foreign(s, n, fd))
-        return;
-    if (len < sizeof(addr.sun_family) ||
-        sup_caller_read((pid_t)n->pid, n->data.args[1], &addr, len) != 0 ||
-        addr.sun_family != AF_UNIX) {
-        sup_continue(s, n->id);
-        return;
-    }
-    if (len <= offsetof(struct sockaddr_un, sun_path) ||
-        addr.sun_path[0] == '\0') {
-        bind_name(s, n, fd, &addr, len);
-        return;
-    }
-    memcpy(a.requested, addr.sun_path, sizeof(addr.sun_path));
-    a.requested[sizeof(addr.sun_path)] = '\0';
-    err = resolve(s, n, AT_FDCWD, SUP_NOFOLLOW, &a);
-    if (err != 0) {
-        go_on(s, n, err);
-        return;
-    }
-    v = judge(s, row, a.full, false);
-    if (v.err == 0)
-        let_go_on(s, n, row, &a, NULL, &v);
-    else
-        refuse(s, n, row, &a, NULL, &v);
 }
 
 /* The filter passes on what it does not allow: requests that change a file are
@@ -623,10 +456,10 @@ void sup_files_call(struct sup *s, const struct seccomp_notif *n)
         call_at_flags(s, n, row);
         break;
     case FILE_CALL_TWO:
-        call_two(s, n, row);
+        sup_files_two(s, n, row);
         break;
     case FILE_CALL_BIND:
-        call_bind(s, n, row);
+        sup_files_bind(s, n, row);
         break;
     case FILE_CALL_DESCRIPTOR:
         if (row->nr == SYS_ioctl)

@@ -9,6 +9,12 @@
 #include "launcher/linux/file_calls.h"
 #include "launcher/linux/supervisor/supervisor.h"
 
+/* files_two.c: rename(2), link(2); bind(2). */
+void sup_files_two(struct sup *s, const struct seccomp_notif *n,
+                   const struct file_call *row);
+void sup_files_bind(struct sup *s, const struct seccomp_notif *n,
+                    const struct file_call *row);
+
 /* descriptor.c: a call on descriptor `fd` of the caller, performed on what it
  * is, or refused. */
 void sup_descriptor_call(struct sup *s, const struct seccomp_notif *n,

@@ -96,6 +96,7 @@ struct channel_msg {
     uint32_t owner, group; /* of chown; UINT32_MAX: stays */
     int32_t nonblocking;
     int32_t second;    /* of two names, it is the second that is refused */
+    int32_t follows;   /* a last symlink is not what is meant */
     int32_t slashes;   /* paths that end in one: 1 the first, 2 the second */
     int32_t uncertain; /* the host's answer cannot be known */
     int32_t allowed;   /* the policy allows it; it is the sandbox that fails */

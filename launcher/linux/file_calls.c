@@ -89,6 +89,24 @@ int file_calls_flags(const struct file_call *row, const __u64 args[6])
     return flags;
 }
 
+/* Does the call mean what a last symlink leads to? */
+static bool follows(const struct file_call *row, const __u64 args[6])
+{
+    const int flags = file_calls_flags(row, args);
+
+    switch (row->kind) {
+    case FILE_CALL_FOLLOW:
+        return true;
+    case FILE_CALL_AT_FLAGS:
+        return (flags & AT_SYMLINK_NOFOLLOW) == 0;
+    case FILE_CALL_OPEN:
+        return (flags & O_NOFOLLOW) == 0 &&
+               (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
+    default:
+        return false;
+    }
+}
+
 void file_calls_describe(const struct file_call *row, const __u64 args[6],
                          struct channel_msg *m)
 {
@@ -98,6 +116,7 @@ void file_calls_describe(const struct file_call *row, const __u64 args[6],
     m->op = (int32_t)row->op;
     m->check = (int32_t)row->check;
     m->flags = file_calls_flags(row, args);
+    m->follows = follows(row, args);
     switch (row->nr) {
     case SYS_rmdir:
         m->flags = AT_REMOVEDIR;

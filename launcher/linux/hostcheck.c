@@ -9,8 +9,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -362,15 +364,14 @@ static bool means_the_machine(const char *dir)
 }
 
 /* Reach one name: 0, or an errno; *ret_same whether it is the one inside. */
-static int reach(const struct channel_msg *m, size_t dir,
+static int reach(const char *dir, const char *text,
                  const struct channel_place *inside, struct hostcheck_name *ret,
                  bool *ret_same)
 {
-    int err = open_name(channel_msg_text(m, dir), channel_msg_text(m, dir + 1),
-                        ret);
+    int err = open_name(dir, text, ret);
 
     /* What is not there at all is the sandbox's own, too. */
-    *ret_same = means_the_machine(channel_msg_text(m, dir)) ||
+    *ret_same = means_the_machine(dir) ||
                 (err == 0 ? is_same(inside, ret)
                           : inside->ino == 0 || err != ENOENT);
     return err;
@@ -457,11 +458,38 @@ enum hostcheck_answer hostcheck_answer_of(int err, int *ret_errno)
     return HOSTCHECK_WOULD_FAIL;
 }
 
+/* The first name. */
+struct first {
+    char parent[SRT_PATH_MAX], real[PATH_MAX];
+    const char *dir, *text;
+};
+
+/* Behind a mask a name is text: what it leads to was not looked at inside. */
+static int follow(const struct channel_msg *m, struct first *ret)
+{
+    char path[SRT_PATH_MAX];
+
+    ret->dir = channel_msg_text(m, CHANNEL_DIR);
+    ret->text = channel_msg_text(m, CHANNEL_NAME);
+    if (m->follows == 0 || m->parent.ino != 0 ||
+        !srt_path_join(ret->dir, ret->text, path, sizeof(path)))
+        return 0;
+    if (realpath(path, ret->real) == NULL)
+        return errno == ENOENT && m->check == CHANNEL_CHECK_OPEN &&
+                       (m->flags & O_CREAT) != 0
+                   ? 0
+                   : errno;
+    ret->text = srt_path_split(ret->real, ret->parent, sizeof(ret->parent));
+    ret->dir = ret->parent;
+    return ret->text != NULL ? 0 : ENAMETOOLONG;
+}
+
 enum hostcheck_answer hostcheck_write(const struct channel_msg *m,
                                       int *ret_errno)
 {
     AUTO_NAME struct hostcheck_name a = {.dir = -1};
     AUTO_NAME struct hostcheck_name b = {.dir = -1};
+    struct first f;
     const bool two = channel_msg_text(m, CHANNEL_DIR2)[0] != '\0';
     bool same;
     bool same2 = true;
@@ -472,9 +500,14 @@ enum hostcheck_answer hostcheck_write(const struct channel_msg *m,
     err = hostcheck_form_flags(m);
     if (err != 0)
         return hostcheck_answer_of(err, ret_errno);
-    err = reach(m, CHANNEL_DIR, &m->parent, &a, &same);
+    err = follow(m, &f);
+    if (err != 0)
+        return hostcheck_answer_of(err, ret_errno);
+    err = reach(f.dir, f.text, &m->parent, &a, &same);
     if (two && (err == 0 || !same)) {
-        err = reach(m, CHANNEL_DIR2, &m->parent2, &b, &same2);
+        err = reach(channel_msg_text(m, CHANNEL_DIR2),
+                    channel_msg_text(m, CHANNEL_NAME2), &m->parent2, &b,
+                    &same2);
         if (err == 0 && !same)
             err = check_second(m, &b);
     }

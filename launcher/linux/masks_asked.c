@@ -1,11 +1,11 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -74,15 +74,15 @@ static bool start_directory(int proc_dir, const struct annotation_call *c,
  * name that the mask was asked for): then it is what was really meant. */
 static void refine_target(int proc_dir, pid_t tid,
                           const struct annotation_call *c, int8_t dirfd,
-                          int8_t path, struct masks_asked *a)
+                          uint64_t path, struct masks_asked *a)
 {
     char text[SRT_PATH_MAX];
     char start[SRT_PATH_MAX];
     char whole[SRT_PATH_MAX];
 
-    if (path < 0)
+    if (path == 0)
         return;
-    annotation_string(tid, c->args[path], text, sizeof(text));
+    annotation_string(tid, path, text, sizeof(text));
     (void)snprintf(a->requested, sizeof(a->requested), "%.1023s", text);
     if (text[0] == '\0' ||
         !start_directory(proc_dir, c, dirfd, start, sizeof(start)) ||
@@ -100,6 +100,15 @@ static void set_kind(struct masks_asked *a, enum masks_kind kind)
                kind == MASKS_KIND_ACCESS;
 }
 
+/* Where the path is in the caller's memory; 0: there is none. */
+static uint64_t path_of(const struct file_call *row,
+                        const struct annotation_call *c)
+{
+    if (row->kind == FILE_CALL_BIND)
+        return c->args[1] + offsetof(struct sockaddr_un, sun_path);
+    return row->path < 0 ? 0 : c->args[row->path];
+}
+
 /* A call that the supervisor's table knows: open(2), and all that write. */
 static void ask_by_files_row(int proc_dir, pid_t tid,
                              const struct annotation_call *c,
@@ -110,7 +119,7 @@ static void ask_by_files_row(int proc_dir, pid_t tid,
 
     if (row == NULL)
         return;
-    refine_target(proc_dir, tid, c, row->dirfd, row->path, a);
+    refine_target(proc_dir, tid, c, row->dirfd, path_of(row, c), a);
     if (row->flags >= 0)
         a->flags = (int)c->args[row->flags];
     if (row->kind == FILE_CALL_OPEN && row->flags >= 0 &&
@@ -153,25 +162,8 @@ void masks_asked_read(pid_t tid, const char *path, bool access_request,
     set_kind(ret, row->kind);
     if (row->flags >= 0)
         ret->flags = (int)c.args[row->flags];
-    refine_target(dir, tid, &c, row->dirfd, row->path, ret);
-}
-
-/* Does the call mean what a last symlink leads to? */
-static bool follows(const struct file_call *row, const __u64 args[6])
-{
-    const int flags = file_calls_flags(row, args);
-
-    switch (row->kind) {
-    case FILE_CALL_FOLLOW:
-        return true;
-    case FILE_CALL_AT_FLAGS:
-        return (flags & AT_SYMLINK_NOFOLLOW) == 0;
-    case FILE_CALL_OPEN:
-        return (flags & O_NOFOLLOW) == 0 &&
-               (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
-    default:
-        return false;
-    }
+    refine_target(dir, tid, &c, row->dirfd,
+                  row->path < 0 ? 0 : c.args[row->path], ret);
 }
 
 /* As the supervisor asks about its refused calls. */
@@ -180,23 +172,10 @@ static enum hostcheck_answer host_write(const struct masks_asked *a,
 {
     static _Thread_local struct channel_msg m;
     const struct file_call *row = file_calls_row(a->nr);
-    char real[PATH_MAX];
-    const char *path = a->target;
     char parent[SRT_PATH_MAX];
-    const char *name;
+    const char *name = srt_path_split(a->target, parent, sizeof(parent));
 
-    if (row == NULL)
-        return HOSTCHECK_UNKNOWN;
-    if (follows(row, a->args)) {
-        path = realpath(a->target, real);
-        if (path == NULL && errno == ENOENT &&
-            (file_calls_flags(row, a->args) & O_CREAT) != 0)
-            path = a->target;
-        if (path == NULL)
-            return hostcheck_answer_of(errno, ret_errno);
-    }
-    name = srt_path_split(path, parent, sizeof(parent));
-    if (name == NULL)
+    if (row == NULL || name == NULL)
         return HOSTCHECK_UNKNOWN;
     channel_msg_init(&m, CHANNEL_REFUSED, 0, 0);
     file_calls_describe(row, a->args, &m);

@@ -259,6 +259,19 @@ def test_limit_of_file_sizes(srt):
     assert done.returncode == 128 + 25, done
 
 
+def test_links_behind_a_mask_mean_what_they_lead_to(srt, tmp_path):
+    """Of a name in a denied directory nothing is seen inside: the host is asked for what the call means."""
+    (tmp_path / "dr/d").mkdir(parents=True)
+    (tmp_path / "dr/f").write_text("")
+    for name, to in (("ld", "d"), ("lf", "f"), ("gone", "none")):
+        os.symlink(to, tmp_path / "dr" / name)
+    code = TRY + ("import socket\nfor p in ('ld', 'ld/', 'lf'): t(os.chmod, 'dr/' + p, 0o700)\n"
+                  "for p in ('lf/', 'gone'): t(os.chmod, 'dr/' + p, 0o700)\n"
+                  "s = socket.socket(socket.AF_UNIX); t(s.bind, 'dr/d/new')\n")
+    r = srt.run([PYTHON, "-c", code], {"filesystem": {"denyRead": [str(tmp_path / "dr")], "allowWrite": [str(tmp_path)]}}, cwd=tmp_path)
+    assert r.out == "EACCES\nEACCES\nEACCES\nENOTDIR\nENOENT\nEACCES\n" and r.count(errno="EACCES") == 4 == r.count(), r
+
+
 def test_chmod_of_the_root(srt):
     r = srt.run([PYTHON, "-c", TRY + "t(os.chmod, '/', 0o755)"], {})
     if ROOT:

@@ -130,6 +130,7 @@ static void test_violation(void **state)
 
     (void)state;
     events_record_violation(&b, h, &v, &p, &changes);
+    policy_change_log_release(&changes);
     j = parse_line(&b);
     assert_text(j, "type", "violation");
     assert_text(j, "op", "file-write");

@@ -130,7 +130,6 @@ static void test_violation(void **state)
 
     (void)state;
     events_record_violation(&b, h, &v, &p, &changes);
-    policy_change_log_release(&changes);
     j = parse_line(&b);
     assert_text(j, "type", "violation");
     assert_text(j, "op", "file-write");
@@ -155,6 +154,7 @@ static void test_violation(void **state)
     v.probe = v.uncertain = v.caller_died = true;
     v.err = 0;
     events_record_violation(&b, h, &v, NULL, &changes);
+    policy_change_log_release(&changes);
     j = parse_line(&b);
     assert_text(j, "requested", NULL);
     assert_text(j, "class", "probe");

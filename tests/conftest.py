@@ -161,6 +161,12 @@ def helper(name):
     return path
 
 
+def only(condition):
+    """A test that means nothing elsewhere (a user who cannot set it up, another processor's numbers) is not collected
+    there, rather than passed or skipped."""
+    return lambda test: test if condition else None
+
+
 def need(*programs):
     for program in programs:
         if not shutil.which(program):

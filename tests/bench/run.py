@@ -85,10 +85,11 @@ class Bench:
     def memory(self):
         """Proportional and private memory of every process of srt's own while a command sleeps."""
         process = subprocess.Popen(self.policy(self.usual()) + ["sleep", "30"])
-        time.sleep(1)
+        while not any(name_of(pid) == "sleep" for pid in descendants(process.pid)):
+            time.sleep(0.01)
         total, shared, seen = 0, 0, []
         for pid in descendants(process.pid):
-            name = os.path.basename(os.readlink(f"/proc/{pid}/exe"))
+            name = name_of(pid)
             if name in ("srt", "bwrap", "srt-init"):
                 with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as f:
                     lines = f.read().splitlines()
@@ -219,6 +220,14 @@ def drain(connection):
 def drain_fd(fd):
     while os.read(fd, 1 << 16):
         pass
+
+
+def name_of(pid):
+    """Of the program that a process runs; "" when it is gone."""
+    try:
+        return os.path.basename(os.readlink(f"/proc/{pid}/exe"))
+    except OSError:
+        return ""
 
 
 def descendants(pid):

@@ -154,10 +154,11 @@ static void catch_up(struct events_sink *s, const struct events_line *line)
     size_t done;
 
     enqueue(s, line);
-    settle(s);
     done = events_output_write(&s->out, s->queue.data, piece_of(&s->queue), 0,
                                &s->error);
     srt_buf_consume(&s->queue, done);
+    if (s->queue.len < EVENTS_SINK_QUEUE_BYTES / 4)
+        settle(s); /* as the writer does: there is room for it */
     if (is_full(s->error))
         s->error = 0;
     if (s->error == 0 && s->queue.len > 0)
@@ -212,6 +213,7 @@ void events_sink_end(struct events_sink *s, uint64_t deadline_ms)
     int error = 0;
 
     if (!s->behind) {
+        settle(s);
         if (s->error == 0 && s->queue.len > 0)
             srt_buf_consume(&s->queue,
                             events_output_write(&s->out, s->queue.data,
@@ -229,6 +231,7 @@ void events_sink_end(struct events_sink *s, uint64_t deadline_ms)
     (void)pthread_join(s->writer, NULL);
     s->behind = false;
     s->lost += count_lines(&s->queue);
+    srt_buf_clear(&s->queue);
 }
 
 void events_sink_free(struct events_sink *s)
